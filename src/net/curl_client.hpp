@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+
+#include "net/http.hpp"
+
+namespace herald::net {
+
+struct CurlClientOptions {
+    std::size_t max_in_flight = 128;  ///< further requests wait inside the client, on their deadline
+    std::size_t max_connections = 64;
+    Millis connect_timeout{5'000};
+    /// Connections idle longer than this are not used again; below the provider's own keep-alive.
+    Millis max_idle{20'000};
+    std::string ca_file;  ///< PEM; empty means the system's
+};
+
+/// HTTP/1.1 by libcurl's multi interface with socket_action on one thread. Bodies are given by a read function
+/// whose seek function fails, because libcurl otherwise repeats a POST on a connection that died.
+std::unique_ptr<HttpClient> make_curl_client(const CurlClientOptions& options);
+
+}  // namespace herald::net

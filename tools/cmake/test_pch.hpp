@@ -1,0 +1,4 @@
+#include "pch.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
