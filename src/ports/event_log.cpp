@@ -1,0 +1,67 @@
+#include "ports/event_log.hpp"
+
+#include <future>
+
+namespace herald {
+
+Status EventLog::append_and_wait(std::vector<NewRecord> records) {
+    if (records.empty()) return {};
+    std::promise<Status> promise;
+    auto future = promise.get_future();
+    append(std::move(records), [&promise](Status status) { promise.set_value(std::move(status)); });
+    return future.get();
+}
+
+void FinishedPrefix::polled(const LogRecord& record) {
+    auto& partition = partitions_[record.partition];
+    if (partition.slots.empty()) partition.first = record.offset;
+    const std::int64_t next = partition.first + static_cast<std::int64_t>(partition.slots.size());
+    if (record.offset < next) return;  // polled before
+    // A hole in the offsets holds nothing to wait for.
+    for (std::int64_t offset = next; offset < record.offset; ++offset) partition.slots.push_back({{}, true});
+    partition.slots.push_back({record.appended_at, false});
+    ++open_;
+}
+
+void FinishedPrefix::finished(int number, std::int64_t offset) {
+    const auto found = partitions_.find(number);
+    if (found == partitions_.end()) return;  // the partition was lost meanwhile
+    auto& partition = found->second;
+    const std::int64_t index = offset - partition.first;
+    if (index < 0 || index >= static_cast<std::int64_t>(partition.slots.size())) return;
+    auto& slot = partition.slots[static_cast<std::size_t>(index)];
+    if (slot.finished) return;
+    slot.finished = true;
+    --open_;
+    while (!partition.slots.empty() && partition.slots.front().finished) {
+        partition.slots.pop_front();
+        ++partition.first;
+        partition.moved = true;
+    }
+}
+
+void FinishedPrefix::drop(int number) {
+    const auto found = partitions_.find(number);
+    if (found == partitions_.end()) return;
+    for (const auto& slot : found->second.slots) open_ -= slot.finished ? 0 : 1;
+    partitions_.erase(found);
+}
+
+std::vector<LogPosition> FinishedPrefix::take_positions() {
+    std::vector<LogPosition> positions;
+    for (auto& [number, partition] : partitions_) {
+        if (!std::exchange(partition.moved, false)) continue;
+        LogPosition position{number, partition.first, std::nullopt};
+        if (!partition.slots.empty()) position.oldest_unfinished = partition.slots.front().appended_at;
+        positions.push_back(position);
+    }
+    return positions;
+}
+
+std::int64_t FinishedPrefix::skew() const {
+    std::size_t widest = 0;
+    for (const auto& [number, partition] : partitions_) widest = std::max(widest, partition.slots.size());
+    return static_cast<std::int64_t>(widest);
+}
+
+}  // namespace herald
