@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/crypto.hpp"
+#include "base/result.hpp"
 #include "base/utf8.hpp"
 
 namespace herald {

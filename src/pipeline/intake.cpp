@@ -1,0 +1,225 @@
+#include "pipeline/intake.hpp"
+
+#include <atomic>
+
+#include <fmt/format.h>
+
+#include "model/records.hpp"
+#include "pipeline/topics.hpp"
+
+namespace herald {
+namespace {
+
+constexpr std::size_t kMaxIdempotencyBatch = 500;
+constexpr std::size_t kMaxIdempotencyQueued = 5'000;
+
+RefusedRequest refused(Refusal refusal, std::string detail) { return {refusal, std::move(detail), {}, std::nullopt}; }
+
+Notification make_notification(const SendRequest& request, const Template& tmpl, const IdKeys& keys, TimePoint now) {
+    Notification n;
+    n.tenant = request.tenant;
+    n.id = make_notification_id(keys, request.tenant, now);
+    n.lane = request.lane.value_or(tmpl.lane);
+    n.accepted_at = now;
+    n.send_at = request.send_at;
+    n.deadline_at =
+        std::max(now, request.send_at.value_or(now)) + std::chrono::seconds(request.ttl_s.value_or(tmpl.ttl_s));
+    n.user_id = request.user_id;
+    n.template_id = tmpl.id;
+    n.template_version = tmpl.version;
+    n.channels = request.channels.empty() ? tmpl.channels() : request.channels;
+    n.data = request.data;
+    n.metadata = request.metadata;
+    n.traceparent = request.traceparent;
+    return n;
+}
+
+}  // namespace
+
+std::string_view to_string(Refusal refusal) {
+    switch (refusal) {
+        case Refusal::unknown_template: return "unknown_template";
+        case Refusal::invalid_request: return "invalid_request";
+        case Refusal::missing_data: return "missing_data";
+        case Refusal::idempotency_mismatch: return "idempotency_mismatch";
+        case Refusal::idempotency_in_flight: return "idempotency_in_flight";
+        case Refusal::log_full: return "log_full";
+        case Refusal::not_accepted: return "not_accepted";
+        case Refusal::acceptance_unknown: return "acceptance_unknown";
+        case Refusal::store_busy: return "store_busy";
+        case Refusal::store_unavailable: return "store_unavailable";
+    }
+    return "not_accepted";
+}
+
+std::vector<FieldError> check_against_template(const std::vector<Channel>& channels, const Json& data,
+                                               const Template& tmpl) {
+    std::vector<FieldError> errors;
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+        if (tmpl.has(channels[i])) continue;
+        errors.push_back({fmt::format("channels[{}]", i), "template_lacks_channel",
+                          fmt::format("the template has no content for {}", to_string(channels[i]))});
+    }
+    for (const auto& path : tmpl.missing_data(channels.empty() ? tmpl.channels() : channels, data)) {
+        errors.push_back({"data." + path, "missing_data", "the template needs it"});
+    }
+    return errors;
+}
+
+/// One record handed to the log. Whoever flips `answered` first, the log or the deadline, gives the answer.
+struct Intake::Outstanding {
+    AcceptedRequest answer;
+    Millis since{};
+    Done done;
+    std::atomic<bool> answered{false};
+    std::atomic<bool> acknowledged{false};
+};
+
+Intake::Intake(const IntakeOptions& options, const Clock& clock, EventLog& log, TemplateCache& templates,
+               IdempotencyStore& idempotency, WorkerPool& readers, IdKeys id_keys, Metrics& metrics)
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      templates_(templates),
+      readers_(readers),
+      id_keys_(std::move(id_keys)),
+      accepted_(metrics.counter("herald_requests_accepted_total", "Requests answered 202.")),
+      metrics_(metrics),
+      idempotency_([&idempotency](const std::vector<IdempotencyRow>& rows) { return idempotency.remember(rows); },
+                   kMaxIdempotencyBatch, kMaxIdempotencyQueued),
+      overdue_([this] { give_up_overdue(); }) {}
+
+Intake::~Intake() {
+    {
+        std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    overdue_.join();
+}
+
+void Intake::accept(SendRequest request, std::function<void(IntakeAnswer)> done) {
+    done = [this, done = std::move(done)](IntakeAnswer answer) {
+        if (const auto* refusal = std::get_if<RefusedRequest>(&answer)) {
+            metrics_.counter("herald_requests_refused_total", "Requests not answered 202, by reason.",
+                             {{"reason", std::string(to_string(refusal->refusal))}}).Increment();
+        } else {
+            accepted_.Increment();
+        }
+        done(std::move(answer));
+    };
+    if (auto tmpl = templates_.find(request.tenant, request.template_id, request.template_version)) {
+        return with_template(std::move(request), tmpl, std::move(done));
+    }
+    auto shared = std::make_shared<std::pair<SendRequest, Done>>(std::move(request), std::move(done));
+    const bool posted = readers_.post([this, shared] {
+        auto& [asked, answer] = *shared;
+        const auto tmpl = templates_.load(asked.tenant, asked.template_id, asked.template_version);
+        if (!tmpl) return answer(refused(Refusal::store_unavailable, "the template could not be read"));
+        if (!*tmpl) {
+            return answer(refused(Refusal::unknown_template,
+                                  asked.template_version ? "there is no such version of the template"
+                                                         : "there is no template with this id"));
+        }
+        with_template(std::move(asked), *tmpl, std::move(answer));
+    });
+    if (!posted) shared->second(refused(Refusal::store_busy, "too many requests wait for the store"));
+}
+
+void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done done) {
+    auto errors = check_against_template(request.channels, request.data, *tmpl);
+    if (!errors.empty()) {
+        const bool only_data = std::all_of(errors.begin(), errors.end(), [](const auto& e) { return e.code == "missing_data"; });
+        return done(RefusedRequest{only_data ? Refusal::missing_data : Refusal::invalid_request,
+                                   "the request does not fit its template", std::move(errors), std::nullopt});
+    }
+    // Before the idempotency row: what is refused here leaves no trace.
+    if (log_.level() >= options_.full_at) return done(refused(Refusal::log_full, "the log is full; try again later"));
+    auto notification = make_notification(request, *tmpl, id_keys_, clock_.now());
+    if (request.idempotency) return remember(std::move(notification), *request.idempotency, std::move(done));
+    append(std::move(notification), false, std::move(done));
+}
+
+void Intake::remember(Notification notification, SendRequest::Idempotency idempotency, Done done) {
+    IdempotencyRow row{notification.tenant,       idempotency.key,          idempotency.body_hash,
+                       notification.id,           notification.template_version, notification.lane,
+                       notification.accepted_at,  notification.deadline_at,
+                       clock_.now() + options_.append_deadline};
+    const auto lane = notification.lane;
+    auto shared = std::make_shared<std::pair<Notification, Done>>(std::move(notification), std::move(done));
+    idempotency_.submit({row}, lane, [this, shared, hash = idempotency.body_hash](Result<std::vector<Remembered>> rows) {
+        auto& [n, answer] = *shared;
+        if (!rows) {
+            return answer(rows.error().code == ErrorCode::busy
+                              ? refused(Refusal::store_busy, "too many requests wait for the store")
+                              : refused(Refusal::store_unavailable, "the idempotency key could not be stored"));
+        }
+        const auto& [first, stands] = rows->front();
+        if (stands.body_hash != hash) {
+            return answer(refused(Refusal::idempotency_mismatch, "this key was used with another body"));
+        }
+        if (!first && clock_.now() < stands.in_flight_until) {
+            return answer(refused(Refusal::idempotency_in_flight, "a request with this key is being accepted"));
+        }
+        // Rule 10: a repeat appends again under the same id; the planner absorbs it.
+        n.id = stands.id;
+        n.template_version = stands.template_version;
+        n.lane = stands.lane;
+        n.accepted_at = stands.accepted_at;
+        n.deadline_at = stands.deadline_at;
+        append(std::move(n), !first, std::move(answer));
+    });
+}
+
+void Intake::append(Notification notification, bool replayed, Done done) {
+    auto entry = std::make_shared<Outstanding>();
+    entry->answer = {notification.id, notification.template_version, notification.accepted_at, replayed};
+    entry->since = clock_.uptime();
+    entry->done = std::move(done);
+    {
+        std::lock_guard lock(mutex_);
+        while (!outstanding_.empty() && outstanding_.front()->acknowledged) outstanding_.pop_front();
+        const bool stalled = !outstanding_.empty() && entry->since - outstanding_.front()->since > options_.stalled_after;
+        if (!stalled && outstanding_.size() < options_.max_outstanding) {
+            outstanding_.push_back(entry);
+        } else {
+            entry->answered = true;
+        }
+    }
+    if (entry->answered) return entry->done(refused(Refusal::not_accepted, "the log does not answer in time"));
+    NewRecord record{topics::requests(notification.lane), record_key(notification.tenant, notification.user_id),
+                     encode(notification), notification.traceparent};
+    std::vector<NewRecord> records;
+    records.push_back(std::move(record));
+    log_.append(std::move(records), [entry](Status status) {
+        entry->acknowledged = true;
+        if (entry->answered.exchange(true)) return;  // the deadline was faster
+        if (status) return entry->done(entry->answer);
+        if (status.error().code == ErrorCode::busy) {
+            return entry->done(refused(Refusal::log_full, "the log is full; try again later"));
+        }
+        entry->done(RefusedRequest{Refusal::acceptance_unknown, "the log could not say whether it has the request", {},
+                                   entry->answer.id});
+    });
+}
+
+void Intake::give_up_overdue() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        wake_.wait_for(lock, std::chrono::milliseconds(50));
+        const auto now = clock_.uptime();
+        std::vector<std::shared_ptr<Outstanding>> overdue;
+        while (!outstanding_.empty() && outstanding_.front()->acknowledged) outstanding_.pop_front();
+        for (const auto& entry : outstanding_) {
+            if (now - entry->since < options_.append_deadline) break;
+            if (!entry->answered.exchange(true)) overdue.push_back(entry);
+        }
+        lock.unlock();
+        for (const auto& entry : overdue) {
+            entry->done(RefusedRequest{Refusal::acceptance_unknown, "the log did not answer in time", {}, entry->answer.id});
+        }
+        lock.lock();
+    }
+}
+
+}  // namespace herald

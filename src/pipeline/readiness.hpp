@@ -1,0 +1,32 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace herald {
+
+/// Which parts of this process are ill. Parts report when their state changes; /health and /ready read. One log line
+/// at each change, not thousands. Thread-safe.
+class Readiness {
+public:
+    void well(const std::string& part);
+    void ill(const std::string& part, const std::string& why);
+    /// Part → what ails it; empty when all are well.
+    std::map<std::string, std::string> ill_parts() const;
+    void set_started() { started_ = true; }
+    void set_stopping() { stopping_ = true; }
+    /// May traffic come here?
+    bool ready() const;
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::string, std::string> ill_;
+    std::atomic<bool> started_{false};
+    std::atomic<bool> stopping_{false};
+};
+
+}  // namespace herald

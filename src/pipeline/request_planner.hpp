@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/metrics.hpp"
+#include "pipeline/stage.hpp"
+#include "pipeline/store_batcher.hpp"
+#include "pipeline/template_cache.hpp"
+#include "ports/directory.hpp"
+#include "ports/event_log.hpp"
+#include "ports/plan_store.hpp"
+
+namespace herald {
+
+using PlanBatcher = StoreBatcher<NewPlan, StoredPlan>;
+
+/// What the planners of all lanes share.
+struct PlannerParts {
+    const Clock& clock;
+    EventLog& log;
+    PlanStore& plans;
+    PlanBatcher& plan_batcher;
+    Directory& directory;
+    TemplateCache& templates;
+    Metrics& metrics;
+};
+
+/// Turns the requests of one lane into stored plans and appends the deliveries of what is stored. A pass works one batch to
+/// its end or keeps it for the next pass; nothing is forgotten before its effects are durable.
+class RequestPlanner final : public Stage {
+public:
+    static Result<std::unique_ptr<RequestPlanner>> make(Lane lane, PlannerParts parts);
+
+    std::string name() const override;
+    Status pass(Millis wait) override;
+    void stop_taking() override { taking_ = false; }
+    bool idle() const override { return batch_.empty(); }
+
+private:
+    /// A record on its way through one batch.
+    struct Item {
+        LogRecord record;
+        std::optional<Notification> notification;  ///< none once it is refused or void
+        int step = 0;
+        TemplatePtr tmpl;
+        std::string refusal;  ///< goes to `dead` with it
+    };
+
+    RequestPlanner(Lane lane, PlannerParts parts, std::unique_ptr<LogConsumer> consumer);
+
+    Status work();
+    void decode();
+    Status load_due_steps();
+    Status load_templates();
+    Result<std::vector<NewPlan>> make_plans(const std::vector<Item*>& items);
+    Status store_and_append(const std::vector<Item*>& items);
+    Status append_stored(const std::vector<NewPlan>& made, const std::vector<StoredPlan>& stored);
+    Status bury_refused();
+    Status finish();
+
+    const Lane lane_;
+    PlannerParts parts_;
+    std::unique_ptr<LogConsumer> consumer_;
+    FinishedPrefix prefix_;
+    std::vector<Item> batch_;
+    bool taking_ = true;
+    Counter& planned_;
+    Counter& refused_;
+};
+
+}  // namespace herald

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "base/metrics.hpp"
+#include "pipeline/stage.hpp"
+#include "ports/event_log.hpp"
+#include "ports/timer_store.hpp"
+
+namespace herald {
+
+/// Moves due timers back to the log: retries to `deliveries`, steps to `requests`. Appends first and deletes after the
+/// acknowledgement, so a crash between repeats a record, which falls to the claim. Critical first, and only while the
+/// lane they go to is not behind.
+class Scheduler final : public Stage {
+public:
+    Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, Metrics& metrics);
+
+    std::string name() const override { return "scheduler"; }
+    Status pass(Millis wait) override;
+
+private:
+    Result<std::size_t> move_due(Lane lane);
+    bool is_behind(const Timer& timer);
+
+    const Clock& clock_;
+    EventLog& log_;
+    TimerStore& timers_;
+    Counter& moved_;
+    Histogram& lateness_;
+};
+
+}  // namespace herald

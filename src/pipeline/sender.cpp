@@ -1,0 +1,410 @@
+#include "pipeline/sender.hpp"
+
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "base/crash_point.hpp"
+#include "base/crypto.hpp"
+#include "base/log.hpp"
+#include "pipeline/events.hpp"
+#include "pipeline/topics.hpp"
+
+namespace herald {
+namespace {
+
+constexpr std::size_t kMaxBatch = 1'000;
+constexpr Millis kLeaseMargin{5'000};
+/// While calls are in flight new records are looked for this often.
+constexpr Millis kGlance{2};
+
+}  // namespace
+
+Result<std::unique_ptr<Sender>> Sender::make(Route route, Lane lane, SenderParts parts,
+                                             std::vector<SenderAccount> accounts) {
+    CHECK(!accounts.empty());
+    auto consumer = parts.log.subscribe(topics::kSenderGroup, topics::deliveries(route, lane));
+    if (!consumer) return fail(consumer.error());
+    return std::unique_ptr<Sender>(
+        new Sender(route, lane, std::move(parts), std::move(accounts), *std::move(consumer)));
+}
+
+Sender::Sender(Route route, Lane lane, SenderParts parts, std::vector<SenderAccount> accounts,
+               std::unique_ptr<LogConsumer> consumer)
+    : route_(route),
+      lane_(lane),
+      parts_(std::move(parts)),
+      accounts_(std::move(accounts)),
+      consumer_(std::move(consumer)),
+      to_submit_(accounts_.size()),
+      in_flight_gauge_(parts_.metrics.gauge("herald_calls_in_flight", "Deliveries claimed and not settled yet.",
+                                            {{"route", std::string(to_string(route))},
+                                             {"lane", std::string(to_string(lane))}})),
+      waiting_gauge_(parts_.metrics.gauge("herald_sender_waiting", "Delivery records taken from the log and not claimed yet.",
+                                          {{"route", std::string(to_string(route))},
+                                           {"lane", std::string(to_string(lane))}})),
+      since_accepted_(parts_.metrics.histogram("herald_accepted_to_provider_seconds",
+                                               "From the 202 to the provider's answer for first attempts.",
+                                               latency_bounds(), {{"route", std::string(to_string(route))},
+                                                                  {"lane", std::string(to_string(lane))}})) {}
+
+Sender::~Sender() = default;
+
+std::string Sender::name() const { return fmt::format("sender.{}.{}", to_string(route_), to_string(lane_)); }
+
+void Sender::stop_taking() {
+    taking_ = false;
+    waiting_.clear();  // never claimed: the log still has them
+}
+
+bool Sender::idle() const {
+    return in_flight_.empty() && ended_.empty() && closures_.empty() && timers_.empty() && events_.empty() && done_.empty();
+}
+
+Status Sender::pass(Millis wait) {
+    take_finished(Millis{0});
+    if (auto status = settle(); !status) return status;
+    if (auto status = flush_side_work(); !status) return status;
+    if (auto status = append_events(); !status) return status;
+    if (auto status = forget_finished(); !status) return status;
+    if (taking_) {
+        const bool may_take = waiting_.size() < kMaxBatch && usable_account();
+        const bool nothing_to_do = waiting_.empty() && in_flight_.empty();
+        if (may_take) {
+            if (auto status = poll(nothing_to_do ? wait : Millis{0}); !status) return status;
+        }
+        if (auto status = start_calls(); !status) return status;
+        if (!may_take && in_flight_.empty()) std::this_thread::sleep_for(std::min(wait, kGlance));
+    }
+    in_flight_gauge_.Set(static_cast<double>(in_flight_.size() + ended_.size()));
+    waiting_gauge_.Set(static_cast<double>(waiting_.size()));
+    if (!in_flight_.empty()) {
+        take_finished(kGlance);
+    } else if (!waiting_.empty() && permits_wait_ > Millis{0}) {
+        std::this_thread::sleep_for(std::min({wait, permits_wait_, kGlance * 5}));
+    }
+    return {};
+}
+
+Status Sender::poll(Millis wait) {
+    auto records = consumer_->poll(kMaxBatch - waiting_.size(), wait);
+    if (!records) return fail(records.error());
+    for (const int partition : consumer_->take_revoked()) {
+        prefix_.drop(partition);
+        std::erase_if(waiting_, [&](const Waiting& w) { return w.partition == partition; });
+    }
+    for (auto& record : *records) {
+        prefix_.polled(record);
+        auto decoded = decode_delivery(record.value);
+        if (decoded) {
+            waiting_.push_back({*std::move(decoded), std::move(record.key), record.partition, record.offset, false});
+            continue;
+        }
+        log::warning("record.dead", {{"topic", record.topic}, {"reason", decoded.error().message}});
+        events_.push_back({topics::kDead, record.key,
+                           encode(DeadRecord{record.topic, record.value, decoded.error().message, parts_.clock.now()}), ""});
+        done_.emplace_back(record.partition, record.offset);
+    }
+    return {};
+}
+
+void Sender::take_finished(Millis wait) {
+    for (std::size_t i = 0; i < accounts_.size(); ++i) {
+        for (auto& finished : accounts_[i].provider->take_finished(kMaxBatch, wait)) {
+            const auto found = in_flight_.find(finished.call);
+            CHECK(found != in_flight_.end());
+            auto call = std::move(found->second);
+            in_flight_.erase(found);
+            call.outcome = std::move(finished.outcome);
+            call.ended_at = finished.ended_at;
+            accounts_[i].account->learn(call.outcome);
+            ended_.push_back(std::move(call));
+        }
+    }
+}
+
+/// The first whose breaker lets calls through.
+std::optional<std::size_t> Sender::usable_account() const {
+    for (std::size_t i = 0; i < accounts_.size(); ++i) {
+        if (accounts_[i].account->breaker.allowance() > 0) return i;
+    }
+    return std::nullopt;
+}
+
+/// Rule 3: a claim is taken only for what is called at once.
+Status Sender::start_calls() {
+    permits_wait_ = Millis{0};
+    if (waiting_.empty()) return {};
+    const auto account = usable_account();
+    if (!account) return {};
+    const auto permits = accounts_[*account].account->obtain(lane_, static_cast<int>(std::min(waiting_.size(), kMaxBatch)));
+    if (permits.calls == 0) {
+        permits_wait_ = std::max(permits.wait, Millis{1});
+        return {};
+    }
+    auto batch = take_waiting(permits.calls);
+    accounts_[*account].account->give_back_unused(lane_, permits.calls - static_cast<int>(batch.size()));
+    auto status = claim(*account, std::move(batch));
+    submit();
+    return status;
+}
+
+/// Ids are unique inside a claim batch: a repeat of one that is taken or under way waits for the next pass.
+std::vector<Sender::Waiting> Sender::take_waiting(int count) {
+    std::unordered_set<DeliveryId> taken;
+    for (const auto& [number, call] : in_flight_) taken.insert(call.waiting.record.delivery);
+    for (const auto& call : ended_) taken.insert(call.waiting.record.delivery);
+    std::vector<Waiting> batch;
+    std::deque<Waiting> rest;
+    while (!waiting_.empty() && static_cast<int>(batch.size()) < count) {
+        auto next = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (taken.insert(next.record.delivery).second) batch.push_back(std::move(next));
+        else rest.push_back(std::move(next));
+    }
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+    return batch;
+}
+
+Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
+    if (batch.empty()) return {};
+    const auto& traits = accounts_[account].account->traits;
+    std::vector<ClaimRequest> requests;
+    for (const auto& waiting : batch) {
+        requests.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt, traits.name,
+                            traits.call_deadline + kLeaseMargin, waiting.gates_passed});
+    }
+    const auto asked_at = parts_.clock.uptime();
+    auto claims = parts_.claims.run_and_wait(std::move(requests), lane_);
+    if (!claims) {
+        accounts_[account].account->give_back_unused(lane_, static_cast<int>(batch.size()));
+        waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+        return fail(claims.error());
+    }
+    crash_point("claimed");
+    int unused = 0;
+    Status first_error;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const bool is_claimed = (*claims)[i].verdict == ClaimVerdict::claimed;
+        unused += is_claimed ? 0 : 1;
+        auto status = sort_claimed(account, std::move(batch[i]), std::move((*claims)[i]), asked_at);
+        if (!status && first_error) first_error = std::move(status);
+    }
+    accounts_[account].account->give_back_unused(lane_, unused);
+    return first_error;
+}
+
+Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at) {
+    switch (claim.verdict) {
+        case ClaimVerdict::claimed: {
+            const auto& traits = accounts_[account].account->traits;
+            const auto left = asked_at + traits.call_deadline + kLeaseMargin - parts_.clock.uptime();
+            if (left >= traits.call_deadline) {
+                begin_call(account, std::move(waiting), std::move(claim));
+            } else {
+                end_without_call(account, std::move(waiting), std::move(claim),
+                                 Deferred{Millis{0}, "the claim came too late to call", true});
+            }
+            return {};
+        }
+        case ClaimVerdict::in_doubt:
+            waiting.record.attempt = claim.attempt;
+            ended_.push_back({std::move(waiting), std::move(claim), nullptr, account, 0,
+                              Unknown{"its sender did not settle it"}, parts_.clock.now(), false});
+            return {};
+        case ClaimVerdict::busy:
+            timers_.push_back(timer_of(waiting, TimerKind::lease, claim.lease_until, waiting.record.attempt));
+            on_timer_.push_back(std::move(waiting));
+            return {};
+        case ClaimVerdict::past_deadline:
+            close(waiting, claim.was_unknown ? DeliveryState::unknown : DeliveryState::expired, "deadline_passed");
+            return {};
+        case ClaimVerdict::needs_gates: return pass_gates(std::move(waiting), claim);
+        case ClaimVerdict::settled: {
+            const auto state = is_final(claim.state) || claim.attempt_state == AttemptState::none
+                                   ? to_string(claim.state)
+                                   : to_string(claim.attempt_state);
+            event(waiting, claim.attempt, state, claim.reason, claim.ended_at);
+            done_.emplace_back(waiting.partition, waiting.offset);
+            return {};
+        }
+        case ClaimVerdict::superseded:
+        case ClaimVerdict::not_planned: done_.emplace_back(waiting.partition, waiting.offset); return {};
+    }
+    return {};
+}
+
+void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim) {
+    const auto& n = *claim.notification;
+    auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
+    if (!tmpl || !*tmpl) {
+        return end_without_call(account, std::move(waiting), std::move(claim),
+                                tmpl ? Outcome{Rejected{RejectReason::template_failed, false, false, {}, "it is gone"}}
+                                     : Outcome{Deferred{Millis{1'000}, "the template could not be read"}});
+    }
+    auto message = render_message(**tmpl, claim.entry, n.data);
+    if (!message) {
+        return end_without_call(account, std::move(waiting), std::move(claim),
+                                Rejected{RejectReason::template_failed, false, false, {}, message.error().message});
+    }
+    const auto number = next_call_++;
+    to_submit_[account].push_back({number, waiting.record.delivery, waiting.record.attempt, *std::move(message), n.deadline_at});
+    in_flight_.emplace(number, Call{std::move(waiting), std::move(claim), *tmpl, account, number, {}, {}, true});
+}
+
+/// It was claimed and nothing is sent: the attempt ends here, and its slot with it.
+void Sender::end_without_call(std::size_t account, Waiting waiting, ClaimResult claim, Outcome outcome) {
+    accounts_[account].account->breaker.neutral();
+    ended_.push_back({std::move(waiting), std::move(claim), nullptr, account, 0, std::move(outcome), parts_.clock.now(), true});
+}
+
+/// Rule 7: what is claimed long after planning passes the gates again.
+Status Sender::pass_gates(Waiting waiting, const ClaimResult& claim) {
+    const auto& n = *claim.notification;
+    const UserRef user{n.tenant, n.user_id};
+    auto recipients = parts_.directory.load_recipients({&user, 1});
+    auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
+    if (!recipients || !tmpl || !*tmpl) {
+        waiting_.push_front(std::move(waiting));
+        return fail(ErrorCode::unavailable, "the gates could not be read");
+    }
+    if (const auto reason = closed_gate(n, claim.entry, recipients->front(), **tmpl)) {
+        close(waiting, DeliveryState::skipped, *reason);
+        return {};
+    }
+    waiting.gates_passed = true;
+    waiting_.push_front(std::move(waiting));
+    return {};
+}
+
+void Sender::close(const Waiting& waiting, DeliveryState state, std::string reason) {
+    closures_.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt, state, std::move(reason),
+                         parts_.clock.now()});
+    closing_.push_back(waiting);
+}
+
+void Sender::submit() {
+    for (std::size_t i = 0; i < accounts_.size(); ++i) {
+        if (!to_submit_[i].empty()) accounts_[i].provider->submit(std::exchange(to_submit_[i], {}));
+    }
+}
+
+Timer Sender::timer_of(const Waiting& waiting, TimerKind kind, TimePoint due, int attempt) const {
+    return {lane_, due, kind, waiting.record.tenant, waiting.key, waiting.record.delivery, attempt, route_};
+}
+
+Settlement Sender::settlement_of(const Call& call) const {
+    const auto& n = *call.claim.notification;
+    auto guarantee = Guarantee::at_least_once;
+    auto tmpl = call.tmpl ? call.tmpl : parts_.templates.load(n.tenant, n.template_id, n.template_version).value_or(nullptr);
+    if (tmpl) guarantee = tmpl->guarantee;
+    const EndedAttempt attempt{call.claim.tries,         call.claim.was_unknown, call.claim.entry.channel, guarantee,
+                               parts_.clock.now(), n.deadline_at};
+    const auto decision = decide(call.outcome, attempt, parts_.retry, parts_.jitter());
+    Settlement settlement;
+    settlement.tenant = n.tenant;
+    settlement.delivery = call.waiting.record.delivery;
+    settlement.attempt = call.waiting.record.attempt;
+    settlement.state = state_of(call.outcome);
+    settlement.verdict = decision.verdict;
+    settlement.tries = decision.tries;
+    settlement.reason = decision.reason;
+    settlement.ended_at = call.ended_at;
+    if (const auto* accepted = std::get_if<Accepted>(&call.outcome)) settlement.reference = accepted->reference;
+    if (decision.retry_at) {
+        const bool parked = settlement.state == AttemptState::unusable;
+        const auto due = parked ? accounts_[call.account].account->breaker.next_probe() : *decision.retry_at;
+        settlement.retry =
+            timer_of(call.waiting, parked ? TimerKind::parked : TimerKind::retry, due, settlement.attempt + 1);
+    }
+    if (const auto* rejected = std::get_if<Rejected>(&call.outcome)) {
+        const auto& entry = call.claim.entry;
+        if (rejected->address_is_dead && entry.channel == Channel::push) {
+            settlement.remove_device = {entry.address, rejected->dead_since.value_or(call.ended_at)};
+        } else if (rejected->address_is_dead || rejected->suppress) {
+            settlement.suppress = Suppression{entry.channel, entry.address, std::string(to_string(rejected->reason))};
+        }
+    }
+    return settlement;
+}
+
+/// Rule 4: outcomes are always written; one that cannot be written now stays in ended_.
+Status Sender::settle() {
+    if (ended_.empty()) return {};
+    crash_point("ended");
+    std::vector<Settlement> settlements;
+    for (const auto& call : ended_) settlements.push_back(settlement_of(call));
+    auto results = parts_.settlements.run_and_wait(settlements, lane_);
+    if (!results) return fail(results.error());
+    crash_point("settled");
+    for (std::size_t i = 0; i < ended_.size(); ++i) {
+        const auto& call = ended_[i];
+        const auto& settlement = settlements[i];
+        if (call.holds_slot) accounts_[call.account].account->call_ended(lane_);
+        report(call, settlement);
+        const auto state = (*results)[i].state;
+        event(call.waiting, settlement.attempt, is_final(state) ? to_string(state) : to_string(settlement.state),
+              settlement.reason, settlement.ended_at);
+        done_.emplace_back(call.waiting.partition, call.waiting.offset);
+    }
+    ended_.clear();
+    return {};
+}
+
+/// Timers and closures that take records over from the log.
+Status Sender::flush_side_work() {
+    if (!timers_.empty()) {
+        if (auto status = parts_.timers.put_timers(timers_); !status) return status;
+        for (const auto& waiting : std::exchange(on_timer_, {})) done_.emplace_back(waiting.partition, waiting.offset);
+        timers_.clear();
+    }
+    if (closures_.empty()) return {};
+    auto results = parts_.closures.run_and_wait(closures_, lane_);
+    if (!results) return fail(results.error());
+    for (std::size_t i = 0; i < closures_.size(); ++i) {
+        event(closing_[i], 0, to_string((*results)[i].state), closures_[i].reason, closures_[i].at);
+        done_.emplace_back(closing_[i].partition, closing_[i].offset);
+    }
+    closures_.clear();
+    closing_.clear();
+    return {};
+}
+
+Status Sender::append_events() {
+    if (events_.empty()) return {};
+    if (auto status = parts_.log.append_and_wait(events_); !status) return status;
+    events_.clear();
+    return {};
+}
+
+Status Sender::forget_finished() {
+    if (done_.empty()) return {};
+    for (const auto& [partition, offset] : std::exchange(done_, {})) prefix_.finished(partition, offset);
+    auto status = consumer_->commit(prefix_.take_positions());
+    crash_point("finished");
+    return status;
+}
+
+void Sender::event(const Waiting& waiting, int attempt, std::string_view state, std::string reason, TimePoint at) {
+    events_.push_back(event_record(waiting.record.tenant, waiting.key, waiting.record.delivery, attempt, state,
+                                   std::move(reason), at));
+}
+
+void Sender::report(const Call& call, const Settlement& settlement) const {
+    const auto& account = accounts_[call.account].account->traits.name;
+    const auto& n = *call.claim.notification;
+    parts_.metrics
+        .counter("herald_attempts_total", "Attempts by what they ended in.",
+                 {{"route", std::string(to_string(route_))}, {"account", account},
+                  {"outcome", std::string(to_string(settlement.state))}})
+        .Increment();
+    if (settlement.attempt == 1 && settlement.state == AttemptState::accepted && !n.send_at) {
+        since_accepted_.Observe(std::chrono::duration<double>(settlement.ended_at - n.accepted_at).count());
+    }
+    log::info("delivery.attempt",
+              {{"delivery", to_string(settlement.delivery)}, {"attempt", settlement.attempt}, {"account", account},
+               {"outcome", to_string(settlement.state)}, {"verdict", to_string(settlement.verdict)},
+               {"reason", settlement.reason}, {"lane", to_string(lane_)}});
+}
+
+}  // namespace herald
