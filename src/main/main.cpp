@@ -1,1 +1,3 @@
-int main(){}
+#include "main/commands.hpp"
+
+int main(int argc, char** argv) { return herald::run_herald(argc, argv); }

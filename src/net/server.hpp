@@ -38,6 +38,10 @@ public:
     /// request counts as not processed, then close when the rest has ended.
     virtual void go_away(std::string_view debug_data) = 0;
 
+    /// For simulators, HTTP/2 only: resets the stream with REFUSED_STREAM, so that this request counts as not
+    /// processed. Elsewhere the same as `reset`.
+    virtual void refuse() { reset(false); }
+
     /// Room for what `on_head` wants to find again in `on_request`.
     std::uint64_t tag = 0;
 };

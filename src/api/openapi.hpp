@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace herald::api {
+
+/// The OpenAPI 3.1 description of every route of the table, as JSON.
+std::string_view openapi_document();
+
+}  // namespace herald::api

@@ -1,0 +1,31 @@
+#include "main/data_folder.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace herald {
+
+Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::filesystem::path& path) {
+    std::error_code ec;
+    std::filesystem::create_directories(path, ec);
+    if (ec) return fail(ErrorCode::unavailable, fmt::format("cannot make the folder {}: {}", path.string(), ec.message()));
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all, ec);  // addresses and tokens are inside
+    const auto file = path / "lock";
+    const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0) return fail(ErrorCode::unavailable, fmt::format("cannot open {}: {}", file.string(), std::strerror(errno)));
+    if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        ::close(lock);
+        return fail(ErrorCode::conflict,
+                    fmt::format("the data folder {} is in use by another Herald; stop it or set HERALD_DATA_DIR", path.string()));
+    }
+    return std::unique_ptr<DataFolder>(new DataFolder(path, lock));
+}
+
+DataFolder::~DataFolder() { ::close(lock_); }
+
+}  // namespace herald

@@ -1,0 +1,302 @@
+#include "ports/testing/fake_store.hpp"
+
+namespace herald {
+
+FakeStore::Kept* FakeStore::find(const TenantId& tenant, const NotificationId& id) {
+    const auto found = notifications_.find(id);
+    if (found == notifications_.end() || found->second.notification.tenant != tenant) return nullptr;
+    return &found->second;
+}
+
+std::optional<DeliveryRow> FakeStore::row_of(const DeliveryId& id) const {
+    const auto found = deliveries_.find(id);
+    return found == deliveries_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool FakeStore::older_unknown(const DeliveryId& id) const {
+    for (auto item = older_attempts_.lower_bound({id, 0}); item != older_attempts_.end() && item->first.first == id;
+         ++item) {
+        if (item->second.state == AttemptState::unknown) return true;
+    }
+    return false;
+}
+
+StoredPlan FakeStore::store_plan(const NewPlan& given) {
+    const auto& id = given.notification.id;
+    auto& kept = notifications_[id];
+    if (!kept.known) kept.notification = given.notification;
+    kept.known = true;
+    const auto [found, inserted] = kept.plans.try_emplace(given.plan.step, given.plan);
+    auto& plan = found->second;
+    const auto* person = find_person(given.notification.tenant, given.notification.user_id);
+    if (inserted && person && person->erased_at && given.notification.accepted_at <= *person->erased_at) {
+        if (!kept.cancelled) kept.cancelled = CancelMark{*person->erased_at, "erased"};
+        forget_person(kept.notification);
+        forget_person(plan);
+    }
+    const bool refused = !kept.failed_reason.empty();
+    StoredPlan stored{plan, kept.cancelled.has_value() || refused, {}};
+    for (const auto& entry : plan.entries) {
+        const DeliveryId delivery{id, plan.step, entry.ordinal};
+        if (stored.cancelled && entry.state == DeliveryState::planned && !deliveries_.contains(delivery)) {
+            auto row = row_of(delivery);
+            if (refused) row = refused_delivery(kept.failed_reason, kept.failed_at);
+            else cancel_delivery(row, *kept.cancelled);
+            deliveries_[delivery] = *row;
+        }
+        if (deliveries_.contains(delivery)) stored.begun.push_back(entry.ordinal);
+    }
+    const auto timer = wait_timer(kept.notification, plan);
+    if (inserted && !stored.cancelled && timer) put_timer(*timer);
+    return stored;
+}
+
+Result<std::vector<StoredPlan>> FakeStore::store_plans(std::span<const NewPlan> plans) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    for (const auto& plan : plans) {
+        const auto found = notifications_.find(plan.notification.id);
+        const bool foreign = found != notifications_.end() &&
+                             found->second.notification.tenant != plan.notification.tenant;
+        if (foreign || plan.notification.user_id.str() == kRefusedUser) {
+            return fail(ErrorCode::refused_content, "store plans: something in the batch cannot be stored");
+        }
+    }
+    std::vector<StoredPlan> stored;
+    for (const auto& plan : plans) stored.push_back(store_plan(plan));
+    if (auto error = lost_answer()) return fail(*error);
+    return stored;
+}
+
+Result<std::vector<std::optional<Notification>>> FakeStore::load_steps(std::span<const StepRef> steps) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    std::vector<std::optional<Notification>> loaded;
+    for (const auto& step : steps) {
+        auto& slot = loaded.emplace_back();
+        const auto* kept = find(step.tenant, step.id);
+        if (!kept) continue;
+        const auto before = kept->plans.find(step.step - 1);
+        if (before != kept->plans.end() && before->second.wait_until) slot = kept->notification;
+    }
+    return loaded;
+}
+
+Status FakeStore::store_dead(const TenantId& tenant, const NotificationId& id, const std::string& reason,
+                             TimePoint now) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    auto& kept = notifications_[id];
+    auto& notification = kept.notification;
+    if (notification.id != id) {
+        notification.id = id;
+        notification.tenant = tenant;
+        notification.accepted_at = id.uuid.time();
+    }
+    if (notification.tenant != tenant || !kept.plans.empty() || kept.cancelled || !kept.failed_reason.empty()) return {};
+    kept.failed_reason = reason;
+    kept.failed_at = now;
+    return {};
+}
+
+Result<std::optional<Story>> FakeStore::load_story(const TenantId& tenant, const NotificationId& id) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    const auto* kept = find(tenant, id);
+    if (!kept) return std::nullopt;
+    Story story;
+    story.notification = kept->notification;
+    story.failed_reason = kept->failed_reason;
+    if (kept->cancelled) story.cancelled_at = kept->cancelled->at;
+    for (const auto& [step, plan] : kept->plans) {
+        story.plans.push_back(plan);
+        for (const auto& entry : plan.entries) {
+            const DeliveryId delivery{id, step, entry.ordinal};
+            std::vector<AttemptRow> older;
+            for (auto item = older_attempts_.lower_bound({delivery, 0});
+                 item != older_attempts_.end() && item->first.first == delivery; ++item) {
+                older.push_back(item->second);
+            }
+            story.deliveries.push_back(view_delivery(delivery, entry, row_of(delivery), older));
+        }
+    }
+    return std::optional(std::move(story));
+}
+
+/// Sets the mark when that closes something, and closes it.
+bool FakeStore::cancel_open(Kept& kept, const CancelMark& mark) {
+    if (kept.cancelled) return true;
+    if (!kept.failed_reason.empty()) return false;
+    bool closed = kept.plans.empty() || kept.plans.rbegin()->second.wait_until;
+    for (const auto& [step, plan] : kept.plans) {
+        for (const auto& entry : plan.entries) {
+            const DeliveryId delivery{kept.notification.id, step, entry.ordinal};
+            auto row = row_of(delivery);
+            if (entry.state != DeliveryState::planned || !cancel_delivery(row, mark)) continue;
+            deliveries_[delivery] = *row;
+            closed = true;
+        }
+    }
+    if (closed) kept.cancelled = mark;
+    return closed;
+}
+
+Result<CancelResult> FakeStore::cancel(const TenantId& tenant, const NotificationId& id, TimePoint now) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    auto& kept = notifications_[id];
+    if (kept.notification.id != id) {
+        kept.notification.id = id;
+        kept.notification.tenant = tenant;
+        kept.notification.accepted_at = id.uuid.time();
+    }
+    if (kept.notification.tenant != tenant) return fail(ErrorCode::not_found, "cancel: there is no such notification");
+    const bool cancelled = cancel_open(kept, {now, "cancelled"});
+    if (auto error = lost_answer()) return fail(*error);
+    return cancelled ? CancelResult::cancelled : CancelResult::too_late;
+}
+
+Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after, TimePoint planned_before,
+                                            std::size_t limit) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    OpenDeliveries open;
+    open.resume_after = after;
+    bool all_closed = true;
+    std::size_t walked = 0;
+    auto item = after ? notifications_.upper_bound(*after) : notifications_.begin();
+    for (; item != notifications_.end() && walked < limit; ++item) {
+        const auto& [id, kept] = *item;
+        if (kept.plans.empty()) continue;
+        ++walked;
+        for (const auto& [step, plan] : kept.plans) {
+            for (const auto& entry : plan.entries) {
+                const DeliveryId delivery{id, step, entry.ordinal};
+                const auto row = row_of(delivery);
+                const bool final = entry.state != DeliveryState::planned || (row && is_final(row->state));
+                if (final || has_timer(delivery)) continue;
+                all_closed = false;
+                const auto next = overdue_attempt(row, clock_.now(), epoch_);
+                if (!next || plan.planned_at >= planned_before) continue;
+                const auto& notification = kept.notification;
+                open.found.push_back({notification.tenant, delivery, entry.route.value_or(Route::push_apns),
+                                      notification.lane, record_key(notification.tenant, notification.user_id), *next,
+                                      notification.deadline_at});
+            }
+        }
+        if (all_closed) open.resume_after = id;
+    }
+    open.reached_end = walked < limit;
+    return open;
+}
+
+ClaimChange FakeStore::claim_one(const ClaimRequest& request, ClaimToken token) {
+    ClaimFacts facts;
+    facts.token = token;
+    facts.now = clock_.now();
+    facts.epoch = epoch_;
+    if (const auto* kept = find(request.tenant, request.delivery.notification)) {
+        facts.notification = std::make_shared<const Notification>(kept->notification);
+        facts.cancelled = kept->cancelled;
+        const auto plan = kept->plans.find(request.delivery.step);
+        if (plan != kept->plans.end()) facts.plan = &plan->second;
+    }
+    facts.older_unknown = older_unknown(request.delivery);
+    auto row = row_of(request.delivery);
+    auto change = claim_delivery(request, facts, row);
+    if (change.retired) older_attempts_[{request.delivery, change.retired->n}] = *change.retired;
+    if (change.changed) deliveries_[request.delivery] = *row;
+    return change;
+}
+
+Result<std::vector<ClaimResult>> FakeStore::claim(std::span<const ClaimRequest> requests, ClaimToken token) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    std::vector<ClaimResult> results;
+    for (const auto& request : requests) results.push_back(claim_one(request, token).result);
+    if (auto error = lost_answer()) return fail(*error);
+    return results;
+}
+
+AttemptRow* FakeStore::find_attempt(const DeliveryId& id, DeliveryRow& row, int n) {
+    if (n < 1) return nullptr;
+    if (n == row.newest.n) return &row.newest;
+    const auto older = older_attempts_.find({id, n});
+    return older == older_attempts_.end() ? nullptr : &older->second;
+}
+
+SettleResult FakeStore::settle_one(const Settlement& settlement) {
+    const auto found = deliveries_.find(settlement.delivery);
+    if (!find(settlement.tenant, settlement.delivery.notification) || found == deliveries_.end()) return {};
+    auto& row = found->second;
+    auto* attempt = find_attempt(settlement.delivery, row, settlement.attempt);
+    if (!attempt || !settle_attempt(row, *attempt, settlement)) return {false, row.state};
+    if (wants_retry(row, settlement)) put_timer(*settlement.retry);
+    if (const auto& dead = settlement.remove_device) {
+        for (auto& [ref, person] : people_) {
+            if (ref.tenant != settlement.tenant || !person.user) continue;
+            std::erase_if(person.user->devices, [&](const Device& device) {
+                return device.token == dead->token && device.registered_at <= dead->registered_before;
+            });
+        }
+    }
+    if (const auto& suppress = settlement.suppress) {
+        suppressions_.try_emplace({settlement.tenant, suppress->channel, suppress->address}, suppress->reason);
+    }
+    return {true, row.state};
+}
+
+Result<std::vector<SettleResult>> FakeStore::settle(std::span<const Settlement> settlements) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    std::vector<SettleResult> results;
+    for (const auto& settlement : settlements) results.push_back(settle_one(settlement));
+    if (auto error = lost_answer()) return fail(*error);
+    return results;
+}
+
+Result<std::vector<SettleResult>> FakeStore::close_deliveries(std::span<const Closure> closures) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    std::vector<SettleResult> results;
+    for (const auto& closure : closures) {
+        auto& result = results.emplace_back();
+        const auto* kept = find(closure.tenant, closure.delivery.notification);
+        const auto plan = kept ? kept->plans.find(closure.delivery.step) : std::map<int, Plan>::const_iterator{};
+        if (!kept || plan == kept->plans.end()) continue;
+        const auto* entry = find_entry(plan->second, closure.delivery.ordinal);
+        if (!entry) continue;
+        auto row = row_of(closure.delivery);
+        result.raised = entry->state == DeliveryState::planned && close_delivery(row, closure);
+        result.state = row ? row->state : entry->state;
+        if (result.raised) deliveries_[closure.delivery] = *row;
+    }
+    if (auto error = lost_answer()) return fail(*error);
+    return results;
+}
+
+Result<std::vector<SettleResult>> FakeStore::apply_receipts(std::span<const ReceiptRecord> receipts) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    std::vector<SettleResult> results;
+    for (const auto& receipt : receipts) {
+        auto& result = results.emplace_back();
+        const auto found = deliveries_.find(receipt.delivery);
+        if (!find(receipt.tenant, receipt.delivery.notification) || found == deliveries_.end()) continue;
+        auto& row = found->second;
+        auto* attempt = find_attempt(receipt.delivery, row, receipt.attempt);
+        result.raised = attempt && herald::apply_receipt(row, *attempt, receipt);
+        result.state = row.state;
+    }
+    if (auto error = lost_answer()) return fail(*error);
+    return results;
+}
+
+Status FakeStore::declare_claims_dead() {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    ++epoch_;
+    return {};
+}
+
+}  // namespace herald
