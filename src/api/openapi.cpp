@@ -4,648 +4,1286 @@ namespace herald::api {
 namespace {
 
 constexpr std::string_view kDocument = R"json({
-"openapi": "3.1.0",
-"info": {
-  "title": "Herald",
-  "version": ")json" HERALD_VERSION R"json(",
-  "summary": "One call names a person and a template; Herald delivers by push, SMS and email, and says what happened.",
-  "description": "Bodies are JSON in UTF-8, at most 256 KiB, nested at most 32 deep, without duplicate keys and without U+0000; unknown fields are refused. Times are RFC 3339 in UTC. Every answer carries X-Request-Id: the client's own (1 to 128 printable ASCII bytes), or a new one. Every path answers OPTIONS with its Allow header, and every GET serves HEAD. Errors are application/problem+json with a stable `code`; never parse `title`, `detail` or `message`."
-},
-"servers": [{"url": "/"}],
-"security": [{"apiKey": []}],
-"tags": [
-  {"name": "notifications", "description": "Send, and see what became of it."},
-  {"name": "users", "description": "People: addresses, devices, preferences."},
-  {"name": "templates", "description": "What is said, per channel and locale, in Liquid."},
-  {"name": "service", "description": "Health, metrics and this document."}
-],
-"paths": {
-  "/api/v1/notifications": {
-    "post": {
-      "operationId": "sendNotification", "tags": ["notifications"],
-      "summary": "Accept a notification",
-      "description": "202 means durable: what was accepted ends in a final state with a reason. With an Idempotency-Key, the same body within 24 h gets the same answer and is sent once.",
-      "parameters": [
-        {"$ref": "#/components/parameters/IdempotencyKey"},
-        {"$ref": "#/components/parameters/RequestId"},
-        {"$ref": "#/components/parameters/Traceparent"}
-      ],
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {
-          "schema": {"$ref": "#/components/schemas/SendRequest"},
-          "examples": {
-            "welcome": {"summary": "Two channels", "value": {"user_id": "user123", "template_id": "welcome", "channels": ["push", "email"], "data": {"username": "john_doe"}}},
-            "later": {"summary": "At a time of its own, on all channels of the template", "value": {"user_id": "user123", "template_id": "welcome", "data": {"username": "john_doe"}, "send_at": "2026-01-31T09:00:00Z", "ttl_s": 3600, "lane": "bulk", "metadata": {"campaign": "january"}}}
-          }
-        }}
-      },
-      "responses": {
-        "202": {
-          "description": "Accepted, durably.",
-          "headers": {
-            "Location": {"description": "Where to see what becomes of it.", "schema": {"type": "string"}},
-            "Idempotency-Replayed": {"description": "`true` when an earlier request with this key was accepted.", "schema": {"type": "string", "const": "true"}},
-            "X-Request-Id": {"$ref": "#/components/headers/RequestId"}
-          },
-          "content": {"application/json": {
-            "schema": {"$ref": "#/components/schemas/Accepted"},
-            "examples": {"accepted": {"value": {"id": "018bcfe5-6800-7abc-8def-0123456789ab", "status": "accepted", "template_version": 1, "accepted_at": "2026-01-30T12:00:00.000Z"}}}
-          }}
-        },
-        "400": {"$ref": "#/components/responses/Malformed"},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "409": {"$ref": "#/components/responses/InFlight"},
-        "413": {"$ref": "#/components/responses/BodyTooLarge"},
-        "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
-        "422": {
-          "description": "`invalid_request`: fields are wrong, or a channel is asked for that the template lacks. `unknown_template`: there is no such template or version. `missing_data`: the template needs data that is missing. `idempotency_mismatch`: the key was used with another body.",
-          "content": {"application/problem+json": {
-            "schema": {"$ref": "#/components/schemas/Problem"},
-            "examples": {
-              "invalid_request": {"value": {"type": "/problems/invalid_request", "title": "The request is not valid", "status": 422, "detail": "One field is wrong; see errors.", "code": "invalid_request", "errors": [{"path": "channels[0]", "code": "enum", "message": "must be push, sms or email"}], "request_id": "req-1"}},
-              "unknown_template": {"value": {"type": "/problems/unknown_template", "title": "There is no such template", "status": 422, "detail": "there is no template with this id", "code": "unknown_template", "errors": [], "request_id": "req-1"}},
-              "missing_data": {"value": {"type": "/problems/missing_data", "title": "The template needs data that is missing", "status": 422, "detail": "the request does not fit its template", "code": "missing_data", "errors": [{"path": "data.username", "code": "missing_data", "message": "the template needs it"}], "request_id": "req-1"}},
-              "idempotency_mismatch": {"value": {"type": "/problems/idempotency_mismatch", "title": "The idempotency key was used with another body", "status": 422, "detail": "this key was used with another body", "code": "idempotency_mismatch", "errors": [], "request_id": "req-1"}}
-            }
-          }}
-        },
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {
-          "description": "`log_full`, `not_accepted`, `store_busy`, `store_unavailable`: certainly not accepted, try again after Retry-After. `acceptance_unknown`: it may have been; GET the notification by the `id` of the body, or repeat with the same Idempotency-Key.",
-          "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
-          "content": {"application/problem+json": {
-            "schema": {"$ref": "#/components/schemas/Problem"},
-            "examples": {
-              "log_full": {"value": {"type": "/problems/log_full", "title": "Not accepted: too much is waiting", "status": 503, "detail": "the log is full; try again later", "code": "log_full", "errors": [], "request_id": "req-1"}},
-              "not_accepted": {"value": {"type": "/problems/not_accepted", "title": "Not accepted", "status": 503, "detail": "the log does not answer in time", "code": "not_accepted", "errors": [], "request_id": "req-1"}},
-              "acceptance_unknown": {"value": {"type": "/problems/acceptance_unknown", "title": "Whether it was accepted is not known yet", "status": 503, "detail": "the log did not answer in time", "code": "acceptance_unknown", "id": "018bcfe5-6800-7abc-8def-0123456789ab", "errors": [], "request_id": "req-1"}},
-              "store_busy": {"value": {"type": "/problems/store_busy", "title": "The store is busy", "status": 503, "detail": "too many requests wait for the store", "code": "store_busy", "errors": [], "request_id": "req-1"}},
-              "store_unavailable": {"value": {"type": "/problems/store_unavailable", "title": "The store cannot be reached", "status": 503, "detail": "the template could not be read", "code": "store_unavailable", "errors": [], "request_id": "req-1"}}
-            }
-          }}
-        }
-      }
-    }
+  "openapi": "3.1.0",
+  "info": {
+    "title": "Herald",
+    "version": ")json" HERALD_VERSION R"json(",
+    "summary": "One call names a person and a template; Herald delivers by push, SMS and email, )json"
+    R"json(and says what happened.",
+    "description": "Bodies are JSON in UTF-8, at most 256 KiB, nested at most 32 deep, without )json"
+    R"json(duplicate keys and without U+0000; unknown fields are refused. Times are RFC 3339 in )json"
+    R"json(UTC. Every answer carries X-Request-Id: the client's own (1 to 128 printable ASCII )json"
+    R"json(bytes), or a new one. Every path answers OPTIONS with its Allow header, and every GET )json"
+    R"json(serves HEAD. Errors are application/problem+json with a stable `code`; never parse )json"
+    R"json(`title`, `detail` or `message`."
   },
-  "/api/v1/notifications/{id}": {
-    "parameters": [{"name": "id", "in": "path", "required": true, "description": "As the 202 gave it.", "schema": {"$ref": "#/components/schemas/NotificationId"}}],
-    "get": {
-      "operationId": "getNotification", "tags": ["notifications"],
-      "summary": "What became of a notification, and why",
-      "description": "Visible from the moment of the 202. Until it is planned, no more than `id` and the status `accepted` is known, and the steps and deliveries are empty.",
-      "responses": {
-        "200": {
-          "description": "The whole story.",
-          "content": {"application/json": {
-            "schema": {"$ref": "#/components/schemas/Notification"},
-            "examples": {
-              "sent": {"value": {"id": "018bcfe5-6800-7abc-8def-0123456789ab", "status": "sent", "reason": null, "accepted_at": "2026-01-30T12:00:00.000Z", "deadline_at": "2026-01-31T12:00:00.000Z", "user_id": "user123", "template": {"id": "welcome", "version": 1},
-                "steps": [{"step": 0, "action": "send", "until": null, "reasons": [{"code": "sms:default_on", "text": "sms: the person never said anything about it, so it is on"}]}],
-                "deliveries": [{"id": "018bcfe5-6800-7abc-8def-0123456789ab.0.1", "channel": "sms", "route": "sms", "state": "sent", "reason": null,
-                  "attempts": [{"n": 1, "account": "twilio", "state": "accepted", "reason": null, "reference": "SM42", "begun_at": "2026-01-30T12:00:00.020Z", "ended_at": "2026-01-30T12:00:00.120Z"}]}]}},
-              "accepted": {"value": {"id": "018bcfe5-6800-7abc-8def-0123456789ab", "status": "accepted", "steps": [], "deliveries": []}}
-            }
-          }}
-        },
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "404": {
-          "description": "`not_found`: nobody was ever given this id. `not_accepted_or_purged`: it was given out, but the request was not accepted, or is no longer kept.",
-          "content": {"application/problem+json": {
-            "schema": {"$ref": "#/components/schemas/Problem"},
-            "examples": {
-              "not_found": {"value": {"type": "/problems/not_found", "title": "There is no such thing", "status": 404, "detail": "No notification has this id.", "code": "not_found", "errors": [], "request_id": "req-1"}},
-              "not_accepted_or_purged": {"value": {"type": "/problems/not_accepted_or_purged", "title": "The notification was never accepted, or is no longer kept", "status": 404, "detail": "It was not accepted, or its retention has ended; it will not be sent.", "code": "not_accepted_or_purged", "errors": [], "request_id": "req-1"}}
-            }
-          }}
-        },
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    }
-  },
-  "/api/v1/users/{id}": {
-    "parameters": [{"$ref": "#/components/parameters/UserId"}],
-    "get": {
-      "operationId": "getUser", "tags": ["users"],
-      "summary": "A person as Herald knows them",
-      "responses": {
-        "200": {"$ref": "#/components/responses/User"},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "404": {"$ref": "#/components/responses/NotFound"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    },
-    "put": {
-      "operationId": "putUser", "tags": ["users"],
-      "summary": "Create a person, or replace the whole of one",
-      "description": "Devices included: what is not in the body is gone. A device token belongs to whoever put it last.",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {
-          "schema": {"$ref": "#/components/schemas/User"},
-          "examples": {"user": {"value": {"email": "john@example.com", "phone": "+14155550123", "locale": "en", "timezone": "Europe/Paris", "devices": [{"platform": "ios", "token": "a1b2c3"}]}}}
-        }}
-      },
-      "responses": {
-        "200": {"$ref": "#/components/responses/User"},
-        "400": {"$ref": "#/components/responses/Malformed"},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "413": {"$ref": "#/components/responses/BodyTooLarge"},
-        "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    },
-    "delete": {
-      "operationId": "deleteUser", "tags": ["users"],
-      "summary": "Erase a person",
-      "description": "Removes addresses, devices and preferences, and cancels what is open for them.",
-      "responses": {
-        "204": {"description": "Erased."},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "404": {"$ref": "#/components/responses/NotFound"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    }
-  },
-  "/api/v1/users/{id}/preferences": {
-    "parameters": [{"$ref": "#/components/parameters/UserId"}],
-    "get": {
-      "operationId": "getPreferences", "tags": ["users"],
-      "summary": "What a person wants",
-      "description": "A person who never said anything has the defaults: everything is on.",
-      "responses": {
-        "200": {"$ref": "#/components/responses/Preferences"},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    },
-    "put": {
-      "operationId": "putPreferences", "tags": ["users"],
-      "summary": "Replace what a person wants",
-      "description": "The most specific statement wins: category and channel, then category, then channel. The category `system` cannot be switched off.",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {
-          "schema": {"$ref": "#/components/schemas/Preferences"},
-          "examples": {"quiet": {"value": {"channels": {"sms": false}, "categories": {"marketing": false, "billing": {"channels": {"sms": true}}}}}}
-        }}
-      },
-      "responses": {
-        "200": {"$ref": "#/components/responses/Preferences"},
-        "400": {"$ref": "#/components/responses/Malformed"},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "413": {"$ref": "#/components/responses/BodyTooLarge"},
-        "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    }
-  },
-  "/api/v1/templates": {
-    "get": {
-      "operationId": "listTemplates", "tags": ["templates"],
-      "summary": "The newest version of each template, in the order of their ids",
-      "parameters": [
-        {"name": "limit", "in": "query", "description": "At most so many; a page of large templates may hold fewer.", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
-        {"name": "cursor", "in": "query", "description": "The next_cursor of the page before, as it is.", "schema": {"type": "string"}}
-      ],
-      "responses": {
-        "200": {
-          "description": "A page.",
-          "content": {"application/json": {
-            "schema": {"type": "object", "required": ["data", "next_cursor", "has_more"], "properties": {
-              "data": {"type": "array", "items": {"$ref": "#/components/schemas/StoredTemplate"}},
-              "next_cursor": {"type": ["string", "null"]},
-              "has_more": {"type": "boolean"}
-            }},
-            "examples": {"last": {"value": {"data": [{"id": "welcome", "channels": {"sms": {"body": "Hello {{ username }}"}}, "version": 1, "created_at": "2026-01-30T12:00:00.000Z"}], "next_cursor": null, "has_more": false}}}
-          }}
-        },
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    },
-    "post": {
-      "operationId": "postTemplate", "tags": ["templates"],
-      "summary": "Create a template, or a new version of one",
-      "description": "Replaces all of it. Liquid that does not compile is refused with line and column. Repeating a request makes another version.",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {
-          "schema": {"$ref": "#/components/schemas/Template"},
-          "examples": {"welcome": {"value": {"id": "welcome", "category": "transactional", "locale": "en", "channels": {"push": {"title": "Welcome", "body": "Hello {{ username }}"}, "email": {"subject": "Welcome", "html": "<p>Hello {{ username }}</p>"}}, "translations": {"fr": {"push": {"title": "Bienvenue", "body": "Bonjour {{ username }}"}}}}}}
-        }}
-      },
-      "responses": {
-        "201": {
-          "description": "Stored.",
-          "headers": {"Location": {"description": "This version.", "schema": {"type": "string"}}},
-          "content": {"application/json": {
-            "schema": {"type": "object", "required": ["id", "version", "created_at"], "properties": {
-              "id": {"$ref": "#/components/schemas/ClientId"},
-              "version": {"type": "integer", "minimum": 1},
-              "created_at": {"type": "string", "format": "date-time"}
-            }},
-            "examples": {"first": {"value": {"id": "welcome", "version": 1, "created_at": "2026-01-30T12:00:00.000Z"}}}
-          }}
-        },
-        "400": {"$ref": "#/components/responses/Malformed"},
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "413": {"$ref": "#/components/responses/BodyTooLarge"},
-        "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    }
-  },
-  "/api/v1/templates/{id}": {
-    "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/ClientId"}}],
-    "get": {
-      "operationId": "getTemplate", "tags": ["templates"],
-      "summary": "A template as it was posted",
-      "parameters": [{"name": "version", "in": "query", "description": "The newest when left out.", "schema": {"type": "integer", "minimum": 1}}],
-      "responses": {
-        "200": {
-          "description": "The fields as posted, the version and its time.",
-          "content": {"application/json": {
-            "schema": {"$ref": "#/components/schemas/StoredTemplate"},
-            "examples": {"welcome": {"value": {"id": "welcome", "channels": {"sms": {"body": "Hello {{ username }}"}}, "version": 1, "created_at": "2026-01-30T12:00:00.000Z"}}}
-          }}
-        },
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        "404": {"$ref": "#/components/responses/NotFound"},
-        "422": {"$ref": "#/components/responses/Invalid"},
-        "500": {"$ref": "#/components/responses/Internal"},
-        "503": {"$ref": "#/components/responses/StoreUnavailable"}
-      }
-    }
-  },
-  "/api/v1/openapi.json": {
-    "get": {
-      "operationId": "getOpenapi", "tags": ["service"], "security": [],
-      "summary": "This document",
-      "responses": {"200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}}
-    }
-  },
-  "/openapi.json": {
-    "get": {
-      "operationId": "getOpenapiAtRoot", "tags": ["service"], "security": [],
-      "summary": "This document",
-      "responses": {"200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}}
-    }
-  },
-  "/health": {
-    "get": {
-      "operationId": "getHealth", "tags": ["service"], "security": [],
-      "summary": "Alive?",
-      "description": "200 while the process can answer; what is ill is named.",
-      "responses": {"200": {"$ref": "#/components/responses/Health"}}
-    }
-  },
-  "/healthz": {
-    "get": {
-      "operationId": "getHealthz", "tags": ["service"], "security": [],
-      "summary": "The same as /health",
-      "responses": {"200": {"$ref": "#/components/responses/Health"}}
-    }
-  },
-  "/ready": {
-    "get": {
-      "operationId": "getReady", "tags": ["service"], "security": [],
-      "summary": "May traffic come here?",
-      "responses": {
-        "200": {
-          "description": "Yes.",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}, "examples": {"ready": {"value": {"status": "ready", "version": "0.1.0", "parts": {}}}}}}
-        },
-        "503": {
-          "description": "It cannot do its role now, and `parts` says what is ill; or, as a problem, `store_busy`.",
+  "servers": [
+    {"url": "/"}
+  ],
+  "security": [
+    {"apiKey": []}
+  ],
+  "tags": [
+    {"name": "notifications", "description": "Send, and see what became of it."},
+    {"name": "users", "description": "People: addresses, devices, preferences."},
+    {"name": "templates", "description": "What is said, per channel and locale, in Liquid."},
+    {"name": "service", "description": "Health, metrics and this document."}
+  ],
+  "paths": {
+    "/api/v1/notifications": {
+      "post": {
+        "operationId": "sendNotification",
+        "tags": ["notifications"],
+        "summary": "Accept a notification",
+        "description": "202 means durable: what was accepted ends in a final state with a reason. )json"
+    R"json(With an Idempotency-Key, the same body within 24 h gets the same answer and is sent )json"
+    R"json(once.",
+        "parameters": [
+          {"$ref": "#/components/parameters/IdempotencyKey"},
+          {"$ref": "#/components/parameters/RequestId"},
+          {"$ref": "#/components/parameters/Traceparent"}
+        ],
+        "requestBody": {
+          "required": true,
           "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/Health"}, "examples": {"not_ready": {"value": {"status": "not_ready", "version": "0.1.0", "parts": {"store": "unavailable"}}}}},
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            "application/json": {
+              "schema": {"$ref": "#/components/schemas/SendRequest"},
+              "examples": {
+                "welcome": {
+                  "summary": "Two channels",
+                  "value": {
+                    "user_id": "user123", "template_id": "welcome",
+                    "channels": ["push", "email"],
+                    "data": {"username": "john_doe"}
+                  }
+                },
+                "later": {
+                  "summary": "At a time of its own, on all channels of the template",
+                  "value": {
+                    "user_id": "user123", "template_id": "welcome",
+                    "data": {"username": "john_doe"},
+                    "send_at": "2026-01-31T09:00:00Z", "ttl_s": 3600, "lane": "bulk",
+                    "metadata": {"campaign": "january"}
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "202": {
+            "description": "Accepted, durably.",
+            "headers": {
+              "Location": {
+                "description": "Where to see what becomes of it.",
+                "schema": {"type": "string"}
+              },
+              "Idempotency-Replayed": {
+                "description": "`true` when an earlier request with this key was accepted.",
+                "schema": {"type": "string", "const": "true"}
+              },
+              "X-Request-Id": {"$ref": "#/components/headers/RequestId"}
+            },
+            "content": {
+              "application/json": {
+                "schema": {"$ref": "#/components/schemas/Accepted"},
+                "examples": {
+                  "accepted": {
+                    "value": {
+                      "id": "018bcfe5-6800-7abc-8def-0123456789ab", "status": "accepted",
+                      "template_version": 1, "accepted_at": "2026-01-30T12:00:00.000Z"
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Malformed"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "409": {"$ref": "#/components/responses/InFlight"},
+          "413": {"$ref": "#/components/responses/BodyTooLarge"},
+          "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+          "422": {
+            "description": "`invalid_request`: fields are wrong, or a channel is asked for that )json"
+    R"json(the template lacks. `unknown_template`: there is no such template or version. )json"
+    R"json(`missing_data`: the template needs data that is missing. `idempotency_mismatch`: the )json"
+    R"json(key was used with another body.",
+            "content": {
+              "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {
+                  "invalid_request": {"$ref": "#/components/examples/invalid_request"},
+                  "unknown_template": {"$ref": "#/components/examples/unknown_template"},
+                  "missing_data": {"$ref": "#/components/examples/missing_data"},
+                  "idempotency_mismatch": {"$ref": "#/components/examples/idempotency_mismatch"}
+                }
+              }
+            }
+          },
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {
+            "description": "`log_full`, `not_accepted`, `store_busy`, `store_unavailable`: )json"
+    R"json(certainly not accepted, try again after Retry-After. `acceptance_unknown`: it may have )json"
+    R"json(been; GET the notification by the `id` of the body, or repeat with the same )json"
+    R"json(Idempotency-Key.",
+            "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+            "content": {
+              "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {
+                  "log_full": {"$ref": "#/components/examples/log_full"},
+                  "not_accepted": {"$ref": "#/components/examples/not_accepted"},
+                  "acceptance_unknown": {"$ref": "#/components/examples/acceptance_unknown"},
+                  "store_busy": {"$ref": "#/components/examples/store_busy"},
+                  "store_unavailable": {"$ref": "#/components/examples/store_unavailable"}
+                }
+              }
+            }
+          },
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/api/v1/notifications/{id}": {
+      "parameters": [
+        {
+          "name": "id", "in": "path", "required": true, "description": "As the 202 gave it.",
+          "schema": {"$ref": "#/components/schemas/NotificationId"}
+        }
+      ],
+      "get": {
+        "operationId": "getNotification",
+        "tags": ["notifications"],
+        "summary": "What became of a notification, and why",
+        "description": "Visible from the moment of the 202. Until it is planned, no more than )json"
+    R"json(`id` and the status `accepted` is known, and the steps and deliveries are empty.",
+        "responses": {
+          "200": {
+            "description": "The whole story.",
+            "content": {
+              "application/json": {
+                "schema": {"$ref": "#/components/schemas/Notification"},
+                "examples": {
+                  "sent": {
+                    "value": {
+                      "id": "018bcfe5-6800-7abc-8def-0123456789ab", "status": "sent", "reason": null,
+                      "accepted_at": "2026-01-30T12:00:00.000Z",
+                      "deadline_at": "2026-01-31T12:00:00.000Z", "user_id": "user123",
+                      "template": {"id": "welcome", "version": 1},
+                      "steps": [
+                        {
+                          "step": 0, "action": "send", "until": null,
+                          "reasons": [
+                            {
+                              "code": "sms:default_on",
+                              "text": "sms: the person never said anything about it, so it is on"
+                            }
+                          ]
+                        }
+                      ],
+                      "deliveries": [
+                        {
+                          "id": "018bcfe5-6800-7abc-8def-0123456789ab.0.1", "channel": "sms",
+                          "route": "sms", "state": "sent", "reason": null,
+                          "attempts": [
+                            {
+                              "n": 1, "account": "twilio", "state": "accepted", "reason": null,
+                              "reference": "SM42", "begun_at": "2026-01-30T12:00:00.020Z",
+                              "ended_at": "2026-01-30T12:00:00.120Z"
+                            }
+                          ]
+                        }
+                      ]
+                    }
+                  },
+                  "accepted": {
+                    "value": {
+                      "id": "018bcfe5-6800-7abc-8def-0123456789ab", "status": "accepted",
+                      "steps": [],
+                      "deliveries": []
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "404": {
+            "description": "`not_found`: nobody was ever given this id. `not_accepted_or_purged`: )json"
+    R"json(it was given out, but the request was not accepted, or is no longer kept.",
+            "content": {
+              "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {
+                  "not_found": {"$ref": "#/components/examples/not_found"},
+                  "not_accepted_or_purged": {"$ref": "#/components/examples/not_accepted_or_purged"}
+                }
+              }
+            }
+          },
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/api/v1/users/{id}": {
+      "parameters": [{"$ref": "#/components/parameters/UserId"}],
+      "get": {
+        "operationId": "getUser",
+        "tags": ["users"],
+        "summary": "A person as Herald knows them",
+        "responses": {
+          "200": {"$ref": "#/components/responses/User"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      },
+      "put": {
+        "operationId": "putUser",
+        "tags": ["users"],
+        "summary": "Create a person, or replace the whole of one",
+        "description": "Devices included: what is not in the body is gone. A device token belongs )json"
+    R"json(to whoever put it last.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {"$ref": "#/components/schemas/User"},
+              "examples": {
+                "user": {
+                  "value": {
+                    "email": "john@example.com", "phone": "+14155550123", "locale": "en",
+                    "timezone": "Europe/Paris",
+                    "devices": [{"platform": "ios", "token": "a1b2c3"}]
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {"$ref": "#/components/responses/User"},
+          "400": {"$ref": "#/components/responses/Malformed"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "413": {"$ref": "#/components/responses/BodyTooLarge"},
+          "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      },
+      "delete": {
+        "operationId": "deleteUser",
+        "tags": ["users"],
+        "summary": "Erase a person",
+        "description": "Removes addresses, devices and preferences, and cancels what is open for them.",
+        "responses": {
+          "204": {"description": "Erased."},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/api/v1/users/{id}/preferences": {
+      "parameters": [{"$ref": "#/components/parameters/UserId"}],
+      "get": {
+        "operationId": "getPreferences",
+        "tags": ["users"],
+        "summary": "What a person wants",
+        "description": "A person who never said anything has the defaults: everything is on.",
+        "responses": {
+          "200": {"$ref": "#/components/responses/Preferences"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      },
+      "put": {
+        "operationId": "putPreferences",
+        "tags": ["users"],
+        "summary": "Replace what a person wants",
+        "description": "The most specific statement wins: category and channel, then category, )json"
+    R"json(then channel. The category `system` cannot be switched off.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {"$ref": "#/components/schemas/Preferences"},
+              "examples": {
+                "quiet": {
+                  "value": {
+                    "channels": {"sms": false},
+                    "categories": {"marketing": false, "billing": {"channels": {"sms": true}}}
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {"$ref": "#/components/responses/Preferences"},
+          "400": {"$ref": "#/components/responses/Malformed"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "413": {"$ref": "#/components/responses/BodyTooLarge"},
+          "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/api/v1/templates": {
+      "get": {
+        "operationId": "listTemplates",
+        "tags": ["templates"],
+        "summary": "The newest version of each template, in the order of their ids",
+        "parameters": [
+          {
+            "name": "limit", "in": "query",
+            "description": "At most so many; a page of large templates may hold fewer.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+          },
+          {
+            "name": "cursor", "in": "query",
+            "description": "The next_cursor of the page before, as it is.",
+            "schema": {"type": "string"}
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "A page.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "required": ["data", "next_cursor", "has_more"],
+                  "properties": {
+                    "data": {"type": "array", "items": {"$ref": "#/components/schemas/StoredTemplate"}},
+                    "next_cursor": {"type": ["string", "null"]},
+                    "has_more": {"type": "boolean"}
+                  }
+                },
+                "examples": {
+                  "last": {
+                    "value": {
+                      "data": [
+                        {
+                          "id": "welcome",
+                          "channels": {"sms": {"body": "Hello {{ username }}"}},
+                          "version": 1, "created_at": "2026-01-30T12:00:00.000Z"
+                        }
+                      ],
+                      "next_cursor": null, "has_more": false
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      },
+      "post": {
+        "operationId": "postTemplate",
+        "tags": ["templates"],
+        "summary": "Create a template, or a new version of one",
+        "description": "Replaces all of it. Liquid that does not compile is refused with line and )json"
+    R"json(column. Repeating a request makes another version.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {"$ref": "#/components/schemas/Template"},
+              "examples": {
+                "welcome": {
+                  "value": {
+                    "id": "welcome", "category": "transactional", "locale": "en",
+                    "channels": {
+                      "push": {"title": "Welcome", "body": "Hello {{ username }}"},
+                      "email": {"subject": "Welcome", "html": "<p>Hello {{ username }}</p>"}
+                    },
+                    "translations": {
+                      "fr": {"push": {"title": "Bienvenue", "body": "Bonjour {{ username }}"}}
+                    }
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "201": {
+            "description": "Stored.",
+            "headers": {"Location": {"description": "This version.", "schema": {"type": "string"}}},
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "required": ["id", "version", "created_at"],
+                  "properties": {
+                    "id": {"$ref": "#/components/schemas/ClientId"},
+                    "version": {"type": "integer", "minimum": 1},
+                    "created_at": {"type": "string", "format": "date-time"}
+                  }
+                },
+                "examples": {
+                  "first": {
+                    "value": {"id": "welcome", "version": 1, "created_at": "2026-01-30T12:00:00.000Z"}
+                  }
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Malformed"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "413": {"$ref": "#/components/responses/BodyTooLarge"},
+          "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/api/v1/templates/{id}": {
+      "parameters": [
+        {
+          "name": "id", "in": "path", "required": true,
+          "schema": {"$ref": "#/components/schemas/ClientId"}
+        }
+      ],
+      "get": {
+        "operationId": "getTemplate",
+        "tags": ["templates"],
+        "summary": "A template as it was posted",
+        "parameters": [
+          {
+            "name": "version", "in": "query", "description": "The newest when left out.",
+            "schema": {"type": "integer", "minimum": 1}
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "The fields as posted, the version and its time.",
+            "content": {
+              "application/json": {
+                "schema": {"$ref": "#/components/schemas/StoredTemplate"},
+                "examples": {
+                  "welcome": {
+                    "value": {
+                      "id": "welcome",
+                      "channels": {"sms": {"body": "Hello {{ username }}"}},
+                      "version": 1, "created_at": "2026-01-30T12:00:00.000Z"
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "422": {"$ref": "#/components/responses/Invalid"},
+          "500": {"$ref": "#/components/responses/Internal"},
+          "503": {"$ref": "#/components/responses/StoreUnavailable"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/api/v1/openapi.json": {
+      "get": {
+        "operationId": "getOpenapi",
+        "tags": ["service"],
+        "security": [],
+        "summary": "This document",
+        "responses": {
+          "200": {
+            "description": "OpenAPI 3.1.",
+            "content": {"application/json": {"schema": {"type": "object"}}}
+          },
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/openapi.json": {
+      "get": {
+        "operationId": "getOpenapiAtRoot",
+        "tags": ["service"],
+        "security": [],
+        "summary": "This document",
+        "responses": {
+          "200": {
+            "description": "OpenAPI 3.1.",
+            "content": {"application/json": {"schema": {"type": "object"}}}
+          },
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/health": {
+      "get": {
+        "operationId": "getHealth",
+        "tags": ["service"],
+        "security": [],
+        "summary": "Alive?", "description": "200 while the process can answer; what is ill is named.",
+        "responses": {
+          "200": {"$ref": "#/components/responses/Health"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/healthz": {
+      "get": {
+        "operationId": "getHealthz",
+        "tags": ["service"],
+        "security": [],
+        "summary": "The same as /health",
+        "responses": {
+          "200": {"$ref": "#/components/responses/Health"},
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/ready": {
+      "get": {
+        "operationId": "getReady",
+        "tags": ["service"],
+        "security": [],
+        "summary": "May traffic come here?",
+        "responses": {
+          "200": {
+            "description": "Yes.",
+            "content": {
+              "application/json": {
+                "schema": {"$ref": "#/components/schemas/Health"},
+                "examples": {"ready": {"value": {"status": "ready", "version": "0.1.0", "parts": {}}}}
+              }
+            }
+          },
+          "503": {
+            "description": "It cannot do its role now, and `parts` says what is ill; or, as a )json"
+    R"json(problem, `store_busy`.",
+            "content": {
+              "application/json": {
+                "schema": {"$ref": "#/components/schemas/Health"},
+                "examples": {
+                  "not_ready": {
+                    "value": {
+                      "status": "not_ready", "version": "0.1.0",
+                      "parts": {"store": "unavailable"}
+                    }
+                  }
+                }
+              },
+              "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
+          },
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    },
+    "/metrics": {
+      "get": {
+        "operationId": "getMetrics",
+        "tags": ["service"],
+        "security": [],
+        "summary": "Metrics for Prometheus",
+        "responses": {
+          "200": {
+            "description": "Text format 0.0.4.",
+            "content": {"text/plain": {"schema": {"type": "string"}}}
+          },
+          "default": {"$ref": "#/components/responses/Anywhere"}
+        }
+      }
+    }
+  },
+  "components": {
+    "securitySchemes": {
+      "apiKey": {
+        "type": "http", "scheme": "bearer",
+        "description": "Authorization: Bearer <API key>. The key decides the tenant."
+      }
+    },
+    "parameters": {
+      "IdempotencyKey": {
+        "name": "Idempotency-Key", "in": "header", "description": "Printable ASCII. Kept for 24 h.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255}
+      },
+      "RequestId": {
+        "name": "X-Request-Id", "in": "header",
+        "description": "Echoed when it is 1 to 128 bytes of printable ASCII.",
+        "schema": {"type": "string", "maxLength": 128}
+      },
+      "Traceparent": {
+        "name": "traceparent", "in": "header",
+        "description": "W3C Trace Context; passed on with the notification.",
+        "schema": {"type": "string"}
+      },
+      "UserId": {
+        "name": "id", "in": "path", "required": true,
+        "description": "The client's own id of the person, percent-encoded.",
+        "schema": {"$ref": "#/components/schemas/ClientId"}
+      }
+    },
+    "headers": {
+      "RequestId": {"description": "The request's id.", "schema": {"type": "string"}},
+      "RetryAfter": {"description": "Seconds.", "schema": {"type": "integer"}},
+      "Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}
+    },
+    "responses": {
+      "User": {
+        "description": "The person.",
+        "content": {
+          "application/json": {
+            "schema": {"$ref": "#/components/schemas/User"},
+            "examples": {
+              "user": {
+                "value": {
+                  "id": "user123", "email": "john@example.com", "phone": "+14155550123", "locale": "en",
+                  "timezone": "Europe/Paris",
+                  "devices": [{"platform": "ios", "token": "a1b2c3"}]
+                }
+              }
+            }
+          }
+        }
+      },
+      "Preferences": {
+        "description": "The preferences. GET shows every channel, PUT what was stored.",
+        "content": {
+          "application/json": {
+            "schema": {"$ref": "#/components/schemas/Preferences"},
+            "examples": {
+              "defaults": {
+                "value": {"channels": {"push": true, "sms": true, "email": true}, "categories": {}}
+              }
+            }
+          }
+        }
+      },
+      "Health": {
+        "description": "`ok`, or `degraded` and what is ill.",
+        "content": {
+          "application/json": {
+            "schema": {"$ref": "#/components/schemas/Health"},
+            "examples": {
+              "ok": {"value": {"status": "ok", "version": "0.1.0", "parts": {}}},
+              "degraded": {
+                "value": {"status": "degraded", "version": "0.1.0", "parts": {"log": "the disk is full"}}
+              }
+            }
+          }
+        }
+      },
+      "Malformed": {
+        "description": "`malformed_json`: no JSON, duplicate keys, U+0000 or too deep. )json"
+    R"json(`invalid_utf8`: not UTF-8.",
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {
+              "malformed_json": {"$ref": "#/components/examples/malformed_json"},
+              "invalid_utf8": {"$ref": "#/components/examples/invalid_utf8"}
+            }
+          }
+        }
+      },
+      "Unauthorized": {
+        "description": "`unauthorized`: no API key, or a wrong one.",
+        "headers": {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}},
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {"unauthorized": {"$ref": "#/components/examples/unauthorized"}}
+          }
+        }
+      },
+      "NotFound": {
+        "description": "`not_found`.",
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {"not_found": {"$ref": "#/components/examples/not_found"}}
+          }
+        }
+      },
+      "InFlight": {
+        "description": "`idempotency_in_flight`: another request with this key is being accepted.",
+        "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {"idempotency_in_flight": {"$ref": "#/components/examples/idempotency_in_flight"}}
+          }
+        }
+      },
+      "BodyTooLarge": {
+        "description": "`body_too_large`: more than 256 KiB.",
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {"body_too_large": {"$ref": "#/components/examples/body_too_large"}}
+          }
+        }
+      },
+      "UnsupportedMediaType": {
+        "description": "`unsupported_media_type`: not application/json in UTF-8.",
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {
+              "unsupported_media_type": {"$ref": "#/components/examples/unsupported_media_type"}
+            }
+          }
+        }
+      },
+      "Invalid": {
+        "description": "`invalid_request`: `errors` says where and why.",
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {"invalid_request": {"$ref": "#/components/examples/invalid_request"}}
+          }
+        }
+      },
+      "Internal": {
+        "description": "`internal`: ours to mend; the log has more under the request_id.",
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {"internal": {"$ref": "#/components/examples/internal"}}
+          }
+        }
+      },
+      "StoreUnavailable": {
+        "description": "`store_busy`: nothing was changed. `store_unavailable`: the store did not )json"
+    R"json(answer.",
+        "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {
+              "store_busy": {"$ref": "#/components/examples/store_busy"},
+              "store_unavailable": {"$ref": "#/components/examples/store_unavailable"}
+            }
+          }
+        }
+      },
+      "Anywhere": {
+        "description": "What any path may answer. 404 `not_found`: no such path. 405 )json"
+    R"json(`method_not_allowed`: the path has no such method. Before a route is known, and then )json"
+    R"json(the connection is closed: 400 `malformed_request`, 408 `request_timeout`, 413 )json"
+    R"json(`body_too_large`, 431 `head_too_large`.",
+        "headers": {"Allow": {"$ref": "#/components/headers/Allow"}},
+        "content": {
+          "application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": {
+              "method_not_allowed": {"$ref": "#/components/examples/method_not_allowed"},
+              "malformed_request": {"$ref": "#/components/examples/malformed_request"},
+              "request_timeout": {"$ref": "#/components/examples/request_timeout"},
+              "head_too_large": {"$ref": "#/components/examples/head_too_large"}
+            }
           }
         }
       }
-    }
-  },
-  "/metrics": {
-    "get": {
-      "operationId": "getMetrics", "tags": ["service"], "security": [],
-      "summary": "Metrics for Prometheus",
-      "responses": {"200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    },
+    "examples": {
+      "malformed_request": {
+        "value": {
+          "type": "/problems/malformed_request", "title": "The request is not HTTP", "status": 400,
+          "detail": "the request is malformed: bad method", "code": "malformed_request",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "malformed_json": {
+        "value": {
+          "type": "/problems/malformed_json", "title": "The body is not JSON", "status": 400,
+          "detail": "not valid JSON at byte 12: the key \"user_id\" appears twice",
+          "code": "malformed_json",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "invalid_utf8": {
+        "value": {
+          "type": "/problems/invalid_utf8", "title": "The body is not UTF-8", "status": 400,
+          "detail": "The body must be UTF-8.", "code": "invalid_utf8",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "unauthorized": {
+        "value": {
+          "type": "/problems/unauthorized", "title": "A valid API key is required", "status": 401,
+          "detail": "Send the header Authorization: Bearer <API key>.", "code": "unauthorized",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "not_found": {
+        "value": {
+          "type": "/problems/not_found", "title": "There is no such thing", "status": 404,
+          "detail": "No notification has this id.", "code": "not_found",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "not_accepted_or_purged": {
+        "value": {
+          "type": "/problems/not_accepted_or_purged",
+          "title": "The notification was never accepted, or is no longer kept", "status": 404,
+          "detail": "It was not accepted, or its retention has ended; it will not be sent.",
+          "code": "not_accepted_or_purged",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "method_not_allowed": {
+        "value": {
+          "type": "/problems/method_not_allowed", "title": "The path has no such method", "status": 405,
+          "detail": "The Allow header names the methods of this path.", "code": "method_not_allowed",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "request_timeout": {
+        "value": {
+          "type": "/problems/request_timeout", "title": "The request came too slowly", "status": 408,
+          "detail": "the request did not arrive in time", "code": "request_timeout",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "idempotency_in_flight": {
+        "value": {
+          "type": "/problems/idempotency_in_flight",
+          "title": "A request with this idempotency key is being accepted", "status": 409,
+          "detail": "a request with this key is being accepted", "code": "idempotency_in_flight",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "body_too_large": {
+        "value": {
+          "type": "/problems/body_too_large", "title": "The body is too large", "status": 413,
+          "detail": "The body may have 262144 bytes.", "code": "body_too_large",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "unsupported_media_type": {
+        "value": {
+          "type": "/problems/unsupported_media_type", "title": "The body must be application/json",
+          "status": 415, "detail": "The body must be application/json in UTF-8.",
+          "code": "unsupported_media_type",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "invalid_request": {
+        "value": {
+          "type": "/problems/invalid_request", "title": "The request is not valid", "status": 422,
+          "detail": "One field is wrong; see errors.", "code": "invalid_request",
+          "errors": [{"path": "channels[0]", "code": "enum", "message": "must be push, sms or email"}],
+          "request_id": "req-1"
+        }
+      },
+      "unknown_template": {
+        "value": {
+          "type": "/problems/unknown_template", "title": "There is no such template", "status": 422,
+          "detail": "there is no template with this id", "code": "unknown_template",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "missing_data": {
+        "value": {
+          "type": "/problems/missing_data", "title": "The template needs data that is missing",
+          "status": 422, "detail": "the request does not fit its template", "code": "missing_data",
+          "errors": [
+            {"path": "data.username", "code": "missing_data", "message": "the template needs it"}
+          ],
+          "request_id": "req-1"
+        }
+      },
+      "idempotency_mismatch": {
+        "value": {
+          "type": "/problems/idempotency_mismatch",
+          "title": "The idempotency key was used with another body", "status": 422,
+          "detail": "this key was used with another body", "code": "idempotency_mismatch",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "head_too_large": {
+        "value": {
+          "type": "/problems/head_too_large", "title": "The head of the request is too large",
+          "status": 431, "detail": "the head is larger than 16384 bytes", "code": "head_too_large",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "internal": {
+        "value": {
+          "type": "/problems/internal", "title": "Something went wrong inside", "status": 500,
+          "detail": "The log has more under this request_id.", "code": "internal",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "log_full": {
+        "value": {
+          "type": "/problems/log_full", "title": "Not accepted: too much is waiting", "status": 503,
+          "detail": "the log is full; try again later", "code": "log_full",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "not_accepted": {
+        "value": {
+          "type": "/problems/not_accepted", "title": "Not accepted", "status": 503,
+          "detail": "the log does not answer in time", "code": "not_accepted",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "acceptance_unknown": {
+        "value": {
+          "type": "/problems/acceptance_unknown", "title": "Whether it was accepted is not known yet",
+          "status": 503, "detail": "the log did not answer in time", "code": "acceptance_unknown",
+          "id": "018bcfe5-6800-7abc-8def-0123456789ab",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "store_busy": {
+        "value": {
+          "type": "/problems/store_busy", "title": "The store is busy", "status": 503,
+          "detail": "too many requests wait for the store", "code": "store_busy",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      },
+      "store_unavailable": {
+        "value": {
+          "type": "/problems/store_unavailable", "title": "The store cannot be reached", "status": 503,
+          "detail": "the template could not be read", "code": "store_unavailable",
+          "errors": [],
+          "request_id": "req-1"
+        }
+      }
+    },
+    "schemas": {
+      "NotificationId": {"type": "string", "format": "uuid", "description": "A UUIDv7, lower-case."},
+      "ClientId": {
+        "type": "string", "minLength": 1, "maxLength": 255,
+        "description": "1 to 255 bytes of UTF-8 without control characters."
+      },
+      "Channel": {"enum": ["push", "sms", "email"]},
+      "Lane": {"enum": ["critical", "normal", "bulk"]},
+      "SendRequest": {
+        "type": "object", "additionalProperties": false,
+        "required": ["user_id", "template_id"],
+        "properties": {
+          "user_id": {"$ref": "#/components/schemas/ClientId"},
+          "template_id": {"$ref": "#/components/schemas/ClientId"},
+          "channels": {
+            "type": "array", "minItems": 1, "maxItems": 3, "uniqueItems": true,
+            "items": {"$ref": "#/components/schemas/Channel"},
+            "description": "All that the template has when left out."
+          },
+          "data": {"type": "object", "description": "What the template prints."},
+          "template_version": {
+            "type": "integer", "minimum": 1, "maximum": 2147483647,
+            "description": "The newest when left out."
+          },
+          "send_at": {
+            "type": "string", "format": "date-time",
+            "description": "Not before; at most 30 days ahead. What has passed means now."
+          },
+          "ttl_s": {
+            "type": "integer", "minimum": 1, "maximum": 259200,
+            "description": "Seconds after which it is not sent any more, from send_at or )json"
+    R"json(acceptance. The template's when left out."
+          },
+          "lane": {"$ref": "#/components/schemas/Lane", "description": "The template's when left out."},
+          "metadata": {"type": "object", "description": "The client's own; at most 4096 bytes as JSON."}
+        }
+      },
+      "Accepted": {
+        "type": "object",
+        "required": ["id", "status", "template_version", "accepted_at"],
+        "properties": {
+          "id": {"$ref": "#/components/schemas/NotificationId"},
+          "status": {"const": "accepted"},
+          "template_version": {"type": "integer"},
+          "accepted_at": {"type": "string", "format": "date-time"}
+        }
+      },
+      "Notification": {
+        "type": "object",
+        "required": ["id", "status", "steps", "deliveries"],
+        "properties": {
+          "id": {"$ref": "#/components/schemas/NotificationId"},
+          "status": {
+            "enum": [
+              "accepted", "scheduled", "in_progress", "delivered", "sent", "unknown", "bounced",
+              "failed", "expired", "cancelled", "skipped"
+            ]
+          },
+          "reason": {"type": ["string", "null"]},
+          "accepted_at": {"type": ["string", "null"], "format": "date-time"},
+          "deadline_at": {"type": ["string", "null"], "format": "date-time"},
+          "user_id": {"type": ["string", "null"]},
+          "template": {
+            "type": ["object", "null"],
+            "required": ["id", "version"],
+            "properties": {"id": {"type": "string"}, "version": {"type": "integer"}}
+          },
+          "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}},
+          "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}
+        }
+      },
+      "Step": {
+        "type": "object",
+        "required": ["step", "action", "until", "reasons"],
+        "properties": {
+          "step": {"type": "integer"},
+          "action": {"enum": ["send", "skip", "wait"]},
+          "until": {"type": ["string", "null"], "format": "date-time"},
+          "reasons": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "required": ["code", "text"],
+              "properties": {"code": {"type": "string"}, "text": {"type": "string"}}
+            }
+          }
+        }
+      },
+      "Delivery": {
+        "type": "object",
+        "required": ["id", "channel", "route", "state", "reason", "attempts"],
+        "properties": {
+          "id": {"type": "string"},
+          "channel": {"$ref": "#/components/schemas/Channel"},
+          "route": {"enum": ["push.apns", "push.fcm", "sms", "email", null]},
+          "state": {
+            "enum": [
+              "planned", "sending", "retrying", "sent", "delivered", "unknown", "failed", "bounced",
+              "skipped", "expired", "cancelled"
+            ]
+          },
+          "reason": {"type": ["string", "null"]},
+          "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}}
+        }
+      },
+      "Attempt": {
+        "type": "object",
+        "required": ["n", "account", "state", "reason", "reference", "begun_at", "ended_at"],
+        "properties": {
+          "n": {"type": "integer"},
+          "account": {"type": "string"},
+          "state": {
+            "enum": [
+              "begun", "unknown", "deferred", "unusable", "rejected", "accepted", "delivered",
+              "undelivered", "bounced"
+            ]
+          },
+          "reason": {"type": ["string", "null"]},
+          "reference": {"type": ["string", "null"], "description": "The provider's own id of it."},
+          "begun_at": {"type": ["string", "null"], "format": "date-time"},
+          "ended_at": {"type": ["string", "null"], "format": "date-time"}
+        }
+      },
+      "User": {
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "id": {
+            "$ref": "#/components/schemas/ClientId",
+            "description": "The id of the path; may be left out in a PUT."
+          },
+          "email": {"type": ["string", "null"], "maxLength": 254},
+          "phone": {
+            "type": ["string", "null"],
+            "description": "E.164.", "pattern": "^\\+[1-9][0-9]{7,14}$"
+          },
+          "locale": {"type": ["string", "null"], "description": "A language tag."},
+          "timezone": {"type": ["string", "null"], "description": "An IANA name."},
+          "devices": {
+            "type": "array", "maxItems": 100,
+            "items": {
+              "type": "object", "additionalProperties": false,
+              "required": ["platform", "token"],
+              "properties": {
+                "platform": {"enum": ["ios", "android", "web"]},
+                "token": {"type": "string", "minLength": 1, "maxLength": 4096}
+              }
+            }
+          }
+        }
+      },
+      "ChannelSwitches": {
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "push": {"type": "boolean"},
+          "sms": {"type": "boolean"},
+          "email": {"type": "boolean"}
+        }
+      },
+      "Preferences": {
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "channels": {"$ref": "#/components/schemas/ChannelSwitches"},
+          "categories": {
+            "type": "object", "maxProperties": 200,
+            "additionalProperties": {
+              "oneOf": [
+                {"type": "boolean"},
+                {
+                  "type": "object", "additionalProperties": false,
+                  "properties": {"channels": {"$ref": "#/components/schemas/ChannelSwitches"}}
+                }
+              ]
+            }
+          }
+        }
+      },
+      "ChannelContents": {
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "description": "Liquid, at most 64 KiB a part.",
+        "properties": {
+          "push": {
+            "type": "object", "additionalProperties": false,
+            "required": ["title", "body"],
+            "properties": {
+              "title": {"type": "string"},
+              "body": {"type": "string"},
+              "data": {"type": "object", "maxProperties": 50, "additionalProperties": {"type": "string"}}
+            }
+          },
+          "sms": {
+            "type": "object", "additionalProperties": false,
+            "required": ["body"],
+            "properties": {"body": {"type": "string"}}
+          },
+          "email": {
+            "type": "object", "additionalProperties": false,
+            "required": ["subject"],
+            "properties": {
+              "subject": {"type": "string"},
+              "html": {"type": "string"},
+              "text": {"type": "string"}
+            },
+            "anyOf": [{"required": ["html"]}, {"required": ["text"]}]
+          }
+        }
+      },
+      "Template": {
+        "type": "object", "additionalProperties": false,
+        "required": ["id", "channels"],
+        "properties": {
+          "id": {"$ref": "#/components/schemas/ClientId"},
+          "category": {"type": "string", "default": "transactional", "maxLength": 255},
+          "guarantee": {
+            "enum": ["at_least_once", "at_most_once"],
+            "default": "at_least_once",
+            "description": "What happens to an attempt whose answer was lost: sent again, or not."
+          },
+          "lane": {"$ref": "#/components/schemas/Lane", "default": "normal"},
+          "ttl_s": {"type": "integer", "minimum": 1, "maximum": 259200, "default": 86400},
+          "locale": {"type": "string", "minLength": 2, "maxLength": 35, "default": "en"},
+          "channels": {"$ref": "#/components/schemas/ChannelContents"},
+          "translations": {
+            "type": "object", "maxProperties": 50,
+            "additionalProperties": {"$ref": "#/components/schemas/ChannelContents"}
+          }
+        }
+      },
+      "StoredTemplate": {
+        "type": "object",
+        "required": ["id", "channels", "version", "created_at"],
+        "description": "The fields of Template as they were posted, and these.",
+        "properties": {
+          "id": {"$ref": "#/components/schemas/ClientId"},
+          "channels": {"$ref": "#/components/schemas/ChannelContents"},
+          "version": {"type": "integer", "minimum": 1},
+          "created_at": {"type": "string", "format": "date-time"}
+        }
+      },
+      "Health": {
+        "type": "object",
+        "required": ["status", "version", "parts"],
+        "properties": {
+          "status": {"enum": ["ok", "degraded", "ready", "not_ready"]},
+          "version": {"type": "string"},
+          "parts": {
+            "type": "object", "description": "What is ill, and why.",
+            "additionalProperties": {"type": "string"}
+          }
+        }
+      },
+      "FieldError": {
+        "type": "object",
+        "required": ["path", "code", "message"],
+        "properties": {
+          "path": {
+            "type": "string",
+            "description": "As in channels[1] or data.user.name; empty for the whole body."
+          },
+          "code": {
+            "type": "string",
+            "description": "Stable: required, type, unknown_field, length, range, format, enum, )json"
+    R"json(duplicate, liquid, …"
+          },
+          "message": {"type": "string"}
+        }
+      },
+      "Problem": {
+        "type": "object", "description": "RFC 9457.",
+        "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
+        "properties": {
+          "type": {"type": "string", "format": "uri-reference"},
+          "title": {"type": "string"},
+          "status": {"type": "integer"},
+          "detail": {"type": "string"},
+          "code": {
+            "enum": [
+              "malformed_request", "malformed_json", "invalid_utf8", "unauthorized", "not_found",
+              "not_accepted_or_purged", "method_not_allowed", "request_timeout", "idempotency_in_flight",
+              "body_too_large", "unsupported_media_type", "invalid_request", "unknown_template",
+              "missing_data", "idempotency_mismatch", "head_too_large", "internal", "log_full",
+              "not_accepted", "acceptance_unknown", "store_busy", "store_unavailable"
+            ]
+          },
+          "id": {
+            "$ref": "#/components/schemas/NotificationId", "description": "With acceptance_unknown."
+          },
+          "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
+          "request_id": {"type": "string"}
+        }
+      }
     }
   }
-},
-"components": {
-  "securitySchemes": {
-    "apiKey": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer <API key>. The key decides the tenant."}
-  },
-  "parameters": {
-    "IdempotencyKey": {"name": "Idempotency-Key", "in": "header", "description": "Printable ASCII. Kept for 24 h.", "schema": {"type": "string", "minLength": 1, "maxLength": 255}},
-    "RequestId": {"name": "X-Request-Id", "in": "header", "description": "Echoed when it is 1 to 128 bytes of printable ASCII.", "schema": {"type": "string", "maxLength": 128}},
-    "Traceparent": {"name": "traceparent", "in": "header", "description": "W3C Trace Context; passed on with the notification.", "schema": {"type": "string"}},
-    "UserId": {"name": "id", "in": "path", "required": true, "description": "The client's own id of the person, percent-encoded.", "schema": {"$ref": "#/components/schemas/ClientId"}}
-  },
-  "headers": {
-    "RequestId": {"description": "The request's id.", "schema": {"type": "string"}},
-    "RetryAfter": {"description": "Seconds.", "schema": {"type": "integer"}},
-    "Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}
-  },
-  "responses": {
-    "User": {
-      "description": "The person.",
-      "content": {"application/json": {
-        "schema": {"$ref": "#/components/schemas/User"},
-        "examples": {"user": {"value": {"id": "user123", "email": "john@example.com", "phone": "+14155550123", "locale": "en", "timezone": "Europe/Paris", "devices": [{"platform": "ios", "token": "a1b2c3"}]}}}
-      }}
-    },
-    "Preferences": {
-      "description": "The preferences. GET shows every channel, PUT what was stored.",
-      "content": {"application/json": {
-        "schema": {"$ref": "#/components/schemas/Preferences"},
-        "examples": {"defaults": {"value": {"channels": {"push": true, "sms": true, "email": true}, "categories": {}}}}
-      }}
-    },
-    "Health": {
-      "description": "`ok`, or `degraded` and what is ill.",
-      "content": {"application/json": {
-        "schema": {"$ref": "#/components/schemas/Health"},
-        "examples": {"ok": {"value": {"status": "ok", "version": "0.1.0", "parts": {}}}, "degraded": {"value": {"status": "degraded", "version": "0.1.0", "parts": {"log": "the disk is full"}}}}
-      }}
-    },
-    "Malformed": {
-      "description": "`malformed_json`: no JSON, duplicate keys, U+0000 or too deep. `invalid_utf8`: not UTF-8. `malformed_request`: not HTTP.",
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {
-          "malformed_json": {"value": {"type": "/problems/malformed_json", "title": "The body is not JSON", "status": 400, "detail": "not valid JSON at byte 12: the key \"user_id\" appears twice", "code": "malformed_json", "errors": [], "request_id": "req-1"}},
-          "invalid_utf8": {"value": {"type": "/problems/invalid_utf8", "title": "The body is not UTF-8", "status": 400, "detail": "The body must be UTF-8.", "code": "invalid_utf8", "errors": [], "request_id": "req-1"}}
-        }
-      }}
-    },
-    "Unauthorized": {
-      "description": "`unauthorized`: no API key, or a wrong one.",
-      "headers": {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}},
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"unauthorized": {"value": {"type": "/problems/unauthorized", "title": "A valid API key is required", "status": 401, "detail": "Send the header Authorization: Bearer <API key>.", "code": "unauthorized", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "NotFound": {
-      "description": "`not_found`.",
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"not_found": {"value": {"type": "/problems/not_found", "title": "There is no such thing", "status": 404, "detail": "No user has this id.", "code": "not_found", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "MethodNotAllowed": {
-      "description": "`method_not_allowed`: any path answers so to a method that it does not have.",
-      "headers": {"Allow": {"$ref": "#/components/headers/Allow"}},
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"method_not_allowed": {"value": {"type": "/problems/method_not_allowed", "title": "The path has no such method", "status": 405, "detail": "The Allow header names the methods of this path.", "code": "method_not_allowed", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "RequestTimeout": {
-      "description": "`request_timeout`: the request came too slowly; the connection is closed.",
-      "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    },
-    "InFlight": {
-      "description": "`idempotency_in_flight`: another request with this key is being accepted.",
-      "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"idempotency_in_flight": {"value": {"type": "/problems/idempotency_in_flight", "title": "A request with this idempotency key is being accepted", "status": 409, "detail": "a request with this key is being accepted", "code": "idempotency_in_flight", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "BodyTooLarge": {
-      "description": "`body_too_large`: more than 256 KiB.",
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"body_too_large": {"value": {"type": "/problems/body_too_large", "title": "The body is too large", "status": 413, "detail": "The body may have 262144 bytes.", "code": "body_too_large", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "UnsupportedMediaType": {
-      "description": "`unsupported_media_type`: not application/json in UTF-8.",
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"unsupported_media_type": {"value": {"type": "/problems/unsupported_media_type", "title": "The body must be application/json", "status": 415, "detail": "The body must be application/json in UTF-8.", "code": "unsupported_media_type", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "Invalid": {
-      "description": "`invalid_request`: `errors` says where and why.",
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"invalid_request": {"value": {"type": "/problems/invalid_request", "title": "The request is not valid", "status": 422, "detail": "One field is wrong; see errors.", "code": "invalid_request", "errors": [{"path": "phone", "code": "format", "message": "must be an E.164 number such as +14155550123"}], "request_id": "req-1"}}}
-      }}
-    },
-    "HeadTooLarge": {
-      "description": "`head_too_large`: the head of the request has too many bytes; the connection is closed.",
-      "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    },
-    "Internal": {
-      "description": "`internal`: ours to mend; the log has more under the request_id.",
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {"internal": {"value": {"type": "/problems/internal", "title": "Something went wrong inside", "status": 500, "detail": "The log has more under this request_id.", "code": "internal", "errors": [], "request_id": "req-1"}}}
-      }}
-    },
-    "StoreUnavailable": {
-      "description": "`store_busy`: nothing was changed. `store_unavailable`: the store did not answer.",
-      "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
-      "content": {"application/problem+json": {
-        "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {
-          "store_busy": {"value": {"type": "/problems/store_busy", "title": "The store is busy", "status": 503, "detail": "Nothing was changed; try again.", "code": "store_busy", "errors": [], "request_id": "req-1"}},
-          "store_unavailable": {"value": {"type": "/problems/store_unavailable", "title": "The store cannot be reached", "status": 503, "detail": "The store did not answer: a change may have been made.", "code": "store_unavailable", "errors": [], "request_id": "req-1"}}
-        }
-      }}
-    }
-  },
-  "schemas": {
-    "NotificationId": {"type": "string", "format": "uuid", "description": "A UUIDv7, lower-case."},
-    "ClientId": {"type": "string", "minLength": 1, "maxLength": 255, "description": "1 to 255 bytes of UTF-8 without control characters."},
-    "Channel": {"enum": ["push", "sms", "email"]},
-    "Lane": {"enum": ["critical", "normal", "bulk"]},
-    "SendRequest": {
-      "type": "object", "additionalProperties": false, "required": ["user_id", "template_id"],
-      "properties": {
-        "user_id": {"$ref": "#/components/schemas/ClientId"},
-        "template_id": {"$ref": "#/components/schemas/ClientId"},
-        "channels": {"type": "array", "minItems": 1, "maxItems": 3, "uniqueItems": true, "items": {"$ref": "#/components/schemas/Channel"}, "description": "All that the template has when left out."},
-        "data": {"type": "object", "description": "What the template prints."},
-        "template_version": {"type": "integer", "minimum": 1, "maximum": 2147483647, "description": "The newest when left out."},
-        "send_at": {"type": "string", "format": "date-time", "description": "Not before; at most 30 days ahead. What has passed means now."},
-        "ttl_s": {"type": "integer", "minimum": 1, "maximum": 259200, "description": "Seconds after which it is not sent any more, from send_at or acceptance. The template's when left out."},
-        "lane": {"$ref": "#/components/schemas/Lane", "description": "The template's when left out."},
-        "metadata": {"type": "object", "description": "The client's own; at most 4096 bytes as JSON."}
-      }
-    },
-    "Accepted": {
-      "type": "object", "required": ["id", "status", "template_version", "accepted_at"],
-      "properties": {
-        "id": {"$ref": "#/components/schemas/NotificationId"},
-        "status": {"const": "accepted"},
-        "template_version": {"type": "integer"},
-        "accepted_at": {"type": "string", "format": "date-time"}
-      }
-    },
-    "Notification": {
-      "type": "object", "required": ["id", "status", "steps", "deliveries"],
-      "properties": {
-        "id": {"$ref": "#/components/schemas/NotificationId"},
-        "status": {"enum": ["accepted", "scheduled", "in_progress", "delivered", "sent", "unknown", "bounced", "failed", "expired", "cancelled", "skipped"]},
-        "reason": {"type": ["string", "null"]},
-        "accepted_at": {"type": ["string", "null"], "format": "date-time"},
-        "deadline_at": {"type": ["string", "null"], "format": "date-time"},
-        "user_id": {"type": ["string", "null"]},
-        "template": {"type": ["object", "null"], "required": ["id", "version"], "properties": {"id": {"type": "string"}, "version": {"type": "integer"}}},
-        "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}},
-        "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}
-      }
-    },
-    "Step": {
-      "type": "object", "required": ["step", "action", "until", "reasons"],
-      "properties": {
-        "step": {"type": "integer"},
-        "action": {"enum": ["send", "skip", "wait"]},
-        "until": {"type": ["string", "null"], "format": "date-time"},
-        "reasons": {"type": "array", "items": {"type": "object", "required": ["code", "text"], "properties": {"code": {"type": "string"}, "text": {"type": "string"}}}}
-      }
-    },
-    "Delivery": {
-      "type": "object", "required": ["id", "channel", "route", "state", "reason", "attempts"],
-      "properties": {
-        "id": {"type": "string"},
-        "channel": {"$ref": "#/components/schemas/Channel"},
-        "route": {"enum": ["push.apns", "push.fcm", "sms", "email", null]},
-        "state": {"enum": ["planned", "sending", "retrying", "sent", "delivered", "unknown", "failed", "bounced", "skipped", "expired", "cancelled"]},
-        "reason": {"type": ["string", "null"]},
-        "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}}
-      }
-    },
-    "Attempt": {
-      "type": "object", "required": ["n", "account", "state", "reason", "reference", "begun_at", "ended_at"],
-      "properties": {
-        "n": {"type": "integer"},
-        "account": {"type": "string"},
-        "state": {"enum": ["begun", "unknown", "deferred", "unusable", "rejected", "accepted", "delivered", "undelivered", "bounced"]},
-        "reason": {"type": ["string", "null"]},
-        "reference": {"type": ["string", "null"], "description": "The provider's own id of it."},
-        "begun_at": {"type": ["string", "null"], "format": "date-time"},
-        "ended_at": {"type": ["string", "null"], "format": "date-time"}
-      }
-    },
-    "User": {
-      "type": "object", "additionalProperties": false,
-      "properties": {
-        "id": {"$ref": "#/components/schemas/ClientId", "description": "The id of the path; may be left out in a PUT."},
-        "email": {"type": ["string", "null"], "maxLength": 254},
-        "phone": {"type": ["string", "null"], "description": "E.164.", "pattern": "^\\+[1-9][0-9]{7,14}$"},
-        "locale": {"type": ["string", "null"], "description": "A language tag."},
-        "timezone": {"type": ["string", "null"], "description": "An IANA name."},
-        "devices": {"type": "array", "maxItems": 100, "items": {
-          "type": "object", "additionalProperties": false, "required": ["platform", "token"],
-          "properties": {"platform": {"enum": ["ios", "android", "web"]}, "token": {"type": "string", "minLength": 1, "maxLength": 4096}}
-        }}
-      }
-    },
-    "ChannelSwitches": {
-      "type": "object", "additionalProperties": false,
-      "properties": {"push": {"type": "boolean"}, "sms": {"type": "boolean"}, "email": {"type": "boolean"}}
-    },
-    "Preferences": {
-      "type": "object", "additionalProperties": false,
-      "properties": {
-        "channels": {"$ref": "#/components/schemas/ChannelSwitches"},
-        "categories": {"type": "object", "maxProperties": 200, "additionalProperties": {"oneOf": [
-          {"type": "boolean"},
-          {"type": "object", "additionalProperties": false, "properties": {"channels": {"$ref": "#/components/schemas/ChannelSwitches"}}}
-        ]}}
-      }
-    },
-    "ChannelContents": {
-      "type": "object", "additionalProperties": false, "minProperties": 1,
-      "description": "Liquid, at most 64 KiB a part.",
-      "properties": {
-        "push": {"type": "object", "additionalProperties": false, "required": ["title", "body"], "properties": {"title": {"type": "string"}, "body": {"type": "string"}, "data": {"type": "object", "maxProperties": 50, "additionalProperties": {"type": "string"}}}},
-        "sms": {"type": "object", "additionalProperties": false, "required": ["body"], "properties": {"body": {"type": "string"}}},
-        "email": {"type": "object", "additionalProperties": false, "required": ["subject"], "properties": {"subject": {"type": "string"}, "html": {"type": "string"}, "text": {"type": "string"}}, "anyOf": [{"required": ["html"]}, {"required": ["text"]}]}
-      }
-    },
-    "Template": {
-      "type": "object", "additionalProperties": false, "required": ["id", "channels"],
-      "properties": {
-        "id": {"$ref": "#/components/schemas/ClientId"},
-        "category": {"type": "string", "default": "transactional", "maxLength": 255},
-        "guarantee": {"enum": ["at_least_once", "at_most_once"], "default": "at_least_once", "description": "What happens to an attempt whose answer was lost: sent again, or not."},
-        "lane": {"$ref": "#/components/schemas/Lane", "default": "normal"},
-        "ttl_s": {"type": "integer", "minimum": 1, "maximum": 259200, "default": 86400},
-        "locale": {"type": "string", "minLength": 2, "maxLength": 35, "default": "en"},
-        "channels": {"$ref": "#/components/schemas/ChannelContents"},
-        "translations": {"type": "object", "maxProperties": 50, "additionalProperties": {"$ref": "#/components/schemas/ChannelContents"}}
-      }
-    },
-    "StoredTemplate": {
-      "type": "object", "required": ["id", "channels", "version", "created_at"],
-      "description": "The fields of Template as they were posted, and these.",
-      "properties": {
-        "id": {"$ref": "#/components/schemas/ClientId"},
-        "channels": {"$ref": "#/components/schemas/ChannelContents"},
-        "version": {"type": "integer", "minimum": 1},
-        "created_at": {"type": "string", "format": "date-time"}
-      }
-    },
-    "Health": {
-      "type": "object", "required": ["status", "version", "parts"],
-      "properties": {
-        "status": {"enum": ["ok", "degraded", "ready", "not_ready"]},
-        "version": {"type": "string"},
-        "parts": {"type": "object", "description": "What is ill, and why.", "additionalProperties": {"type": "string"}}
-      }
-    },
-    "FieldError": {
-      "type": "object", "required": ["path", "code", "message"],
-      "properties": {
-        "path": {"type": "string", "description": "As in channels[1] or data.user.name; empty for the whole body."},
-        "code": {"type": "string", "description": "Stable: required, type, unknown_field, length, range, format, enum, duplicate, liquid, …"},
-        "message": {"type": "string"}
-      }
-    },
-    "Problem": {
-      "type": "object", "description": "RFC 9457.",
-      "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
-      "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"enum": [
-          "malformed_request", "malformed_json", "invalid_utf8", "unauthorized", "not_found", "not_accepted_or_purged",
-          "method_not_allowed", "request_timeout", "idempotency_in_flight", "body_too_large", "unsupported_media_type",
-          "invalid_request", "unknown_template", "missing_data", "idempotency_mismatch", "head_too_large", "internal",
-          "log_full", "not_accepted", "acceptance_unknown", "store_busy", "store_unavailable"
-        ]},
-        "id": {"$ref": "#/components/schemas/NotificationId", "description": "With acceptance_unknown."},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
-        "request_id": {"type": "string"}
-      }
-    }
-  }
-}
 })json";
 
 }  // namespace

@@ -96,7 +96,8 @@ TEST(RequiredDataTest, DoesNotNeedWhatIsAssigned) {
 }
 
 TEST(RequiredDataTest, DoesNotNeedWhatIsAssignedBehindABreak) {
-    EXPECT_THAT(required("{% for x in y %}{% if x %}{% break %}{% endif %}{% assign a = x %}{% endfor %}{{ a }}"),
+    EXPECT_THAT(required("{% for x in y %}{% if z %}{% break %}{% endif %}{% assign a = 1 %}{% endfor %}"
+                         "{{ a }}"),
                 IsEmpty());
 }
 

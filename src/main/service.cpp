@@ -131,7 +131,8 @@ Status Service::start_simulators() {
     if (!simulator) return fail(simulator.error());
     simulator_ = *std::move(simulator);
     log::info("simulator.started", {{"apns", simulator_->ports().apns}, {"fcm", simulator_->ports().fcm},
-                                    {"twilio", simulator_->ports().twilio}, {"sendgrid", simulator_->ports().sendgrid}});
+                                    {"twilio", simulator_->ports().twilio}, {"sendgrid", simulator_->ports().sendgrid},
+                                    {"apns_control", simulator_->ports().apns_control}, {"fcm_control", simulator_->ports().fcm_control}});
     return {};
 }
 

@@ -383,7 +383,9 @@ TEST_F(CurlClientTest, ALateAnswerIsNotTakenForTheNextOnes) {
     EXPECT_EQ(result->body, "next");
 }
 
-TEST_F(CurlClientTest, TheLongestDeadlineIsNoneInThePast) { EXPECT_TRUE(send(post("x", Millis::max()))->get()); }
+TEST_F(CurlClientTest, TheLongestDeadlineIsNoneInThePast) {
+    EXPECT_TRUE(send(post("x", Millis::max()))->get());
+}
 
 TEST_F(CurlClientTest, TheDeadlineCountsInTheClientsQueue) {
     options.max_in_flight = 1;

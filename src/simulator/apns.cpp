@@ -41,8 +41,8 @@ constexpr std::array kPushTypes = {
     PushType{"widgets", ".push-type.widgets"},
 };
 
-constexpr std::array<std::string_view, 7> kOnceOnly = {"apns-id",        "apns-push-type",   "apns-expiration",
-                                                       "apns-priority",  "apns-topic",       "apns-collapse-id",
+constexpr std::array<std::string_view, 7> kOnceOnly = {"apns-id",       "apns-push-type", "apns-expiration",
+                                                       "apns-priority", "apns-topic",     "apns-collapse-id",
                                                        "authorization"};
 
 std::string_view header(const net::Headers& headers, std::string_view name) {
@@ -76,7 +76,8 @@ std::string_view device_token(std::string_view path) {
 }
 
 bool is_all_digits(std::string_view text) {
-    return !text.empty() && text.size() <= 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
+    return !text.empty() && text.size() <= 19 &&
+           text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 /// The reason for a header that breaks its rule; empty when all are well.
@@ -88,8 +89,8 @@ std::string_view bad_delivery_header(const net::Headers& headers) {
     if (priority && *priority != "10" && *priority != "5" && *priority != "1") return "BadPriority";
     const auto type = net::find_header(headers, "apns-push-type");
     if (!type) return "";
-    const bool known = std::any_of(kPushTypes.begin(), kPushTypes.end(),
-                                   [&](const PushType& t) { return t.name == *type; });
+    const bool known =
+        std::any_of(kPushTypes.begin(), kPushTypes.end(), [&](const PushType& t) { return t.name == *type; });
     if (!known) return "InvalidPushType";
     return *type == "background" && priority.value_or("10") != "5" ? "BadPriority" : "";
 }
@@ -99,9 +100,15 @@ struct ReasonOf {
     std::string_view reason;
 };
 constexpr std::array kFailures = {
-    ReasonOf{400, "BadDeviceToken"},       ReasonOf{403, "InvalidProviderToken"}, ReasonOf{404, "BadPath"},
-    ReasonOf{405, "MethodNotAllowed"},     ReasonOf{410, "Unregistered"},         ReasonOf{413, "PayloadTooLarge"},
-    ReasonOf{429, "TooManyRequests"},      ReasonOf{500, "InternalServerError"},  ReasonOf{503, "ServiceUnavailable"},
+    ReasonOf{400, "BadDeviceToken"},
+    ReasonOf{403, "InvalidProviderToken"},
+    ReasonOf{404, "BadPath"},
+    ReasonOf{405, "MethodNotAllowed"},
+    ReasonOf{410, "Unregistered"},
+    ReasonOf{413, "PayloadTooLarge"},
+    ReasonOf{429, "TooManyRequests"},
+    ReasonOf{500, "InternalServerError"},
+    ReasonOf{503, "ServiceUnavailable"},
 };
 
 net::HttpResponse refusal(int status, std::string_view reason, std::optional<std::int64_t> timestamp_ms,
@@ -211,7 +218,8 @@ Apns::Verdict Apns::check_topic(const net::Headers& headers) const {
 Apns::Verdict Apns::check_device(std::string_view path) const {
     const auto token = device_token(path);
     const bool is_hex = token.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-    if (!is_hex || token.size() % 2 != 0 || token.size() < kMinTokenDigits || token.size() > kMaxTokenDigits) {
+    if (!is_hex || token.size() % 2 != 0 || token.size() < kMinTokenDigits ||
+        token.size() > kMaxTokenDigits) {
         return Refusal{400, "BadDeviceToken"};
     }
     const auto* magic = find_magic(kMagicApnsTokens, token);

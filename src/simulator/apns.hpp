@@ -13,12 +13,13 @@
 namespace herald::simulator {
 
 /// Apple's provider API (developer.apple.com, "Sending notification requests to APNs"). Checks in this order:
-/// duplicate headers, apns-id, provider token, method and path, topic, the other headers, device token, payload;
-/// the real service was seen to check the provider token before the device token.
+/// duplicate headers, apns-id, provider token, method and path, topic, the other headers, device token,
+/// payload; the real service was seen to check the provider token before the device token.
 class Apns final : public SimulatedProvider {
 public:
     /// `clock` must outlive this.
-    Apns(ApnsCredentials credentials, const Clock& clock) : credentials_(std::move(credentials)), clock_(clock) {}
+    Apns(ApnsCredentials credentials, const Clock& clock)
+        : credentials_(std::move(credentials)), clock_(clock) {}
 
     Judgement judge(const net::ServerRequest& request) override;
     Subject subject_of_head(const net::ServerRequest& request) const override;
@@ -28,7 +29,8 @@ private:
     struct Refusal {
         int status;
         std::string_view reason;
-        std::optional<std::int64_t> timestamp_ms = std::nullopt;  ///< 410: when the token was last known invalid
+        std::optional<std::int64_t> timestamp_ms =
+            std::nullopt;  ///< 410: when the token was last known invalid
     };
     using Verdict = std::optional<Refusal>;
 

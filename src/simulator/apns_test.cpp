@@ -86,7 +86,9 @@ Change authorization(const std::string& value) { return header("authorization", 
 Change path(const std::string& path) {
     return [=](net::ServerRequest& request) { request.path = path; };
 }
-Change device(const std::string& prefix) { return path("/3/device/" + prefix + kDevice.substr(prefix.size())); }
+Change device(const std::string& prefix) {
+    return path("/3/device/" + prefix + kDevice.substr(prefix.size()));
+}
 Change body(const std::string& body) {
     return [=](net::ServerRequest& request) { request.body = body; };
 }
@@ -119,7 +121,8 @@ std::vector<Case> cases() {
         {"garbage", authorization("bearer a.b.c"), 403, "InvalidProviderToken"},
         {"other_kid", authorization("bearer " + token({.kid = "ZZZZZ12345"})), 403, "InvalidProviderToken"},
         {"other_team", authorization("bearer " + token({.iss = "OTHER"})), 403, "InvalidProviderToken"},
-        {"other_key", authorization("bearer " + token({}, net::make_ec_key().value())), 403, "InvalidProviderToken"},
+        {"other_key", authorization("bearer " + token({}, net::make_ec_key().value())), 403,
+         "InvalidProviderToken"},
         {"other_alg", authorization("bearer " + token({.alg = "none"})), 403, "InvalidProviderToken"},
         {"old_token", authorization("bearer " + token(old)), 403, "ExpiredProviderToken"},
         {"future_token", authorization("bearer " + token(future)), 403, "InvalidProviderToken"},
@@ -128,7 +131,11 @@ std::vector<Case> cases() {
         {"no_id", without("apns-id"), 200, ""},
         {"upper_case_id", header("apns-id", "123E4567-E89B-12D3-A456-426614174000"), 200, ""},
         {"bad_id", header("apns-id", "42"), 400, "BadMessageId"},
-        {"duplicate", [](auto& r) { r.headers.push_back({"apns-topic", "x"}); }, 400, "DuplicateHeaders"},
+        {"duplicate",
+         [](auto& r) {
+             r.headers.push_back({"apns-topic", "x"});
+         },
+         400, "DuplicateHeaders"},
         {"no_topic", without("apns-topic"), 400, "MissingTopic"},
         {"other_topic", header("apns-topic", "com.other"), 400, "TopicDisallowed"},
         {"voip_topic", header("apns-topic", "com.example.herald.voip"), 200, ""},

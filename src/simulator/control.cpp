@@ -15,7 +15,10 @@ net::HttpResponse refused(int status, const std::vector<FieldError>& errors) {
     JsonWriter out;
     out.begin_object().key("errors").begin_array();
     for (const auto& error : errors) {
-        out.begin_object().member("path", error.path).member("code", error.code).member("message", error.message);
+        out.begin_object()
+            .member("path", error.path)
+            .member("code", error.code)
+            .member("message", error.message);
         out.end_object();
     }
     out.end_array().end_object();

@@ -10,9 +10,9 @@ namespace herald::simulator {
 /// The endpoints through which a test or a person looks into a simulator, beside the provider's own:
 ///   GET /messages?delivery=&recipient=&verdict=&since=&limit=  rows above number `since`, oldest first;
 ///                                                              `limit` is 1000 unless told, at most 100,000
-///   GET /messages?count=1                                      numbers only, by verdict; the filters apply too
-///   DELETE /messages                                           empties the ledger
-///   GET, PUT, DELETE /faults                                   {"seed": 42, "rules": [{"fault": "status", …}]}
+///   GET /messages?count=1                                      numbers only, by verdict; the filters apply
+///   too DELETE /messages                                           empties the ledger GET, PUT, DELETE
+///   /faults                                   {"seed": 42, "rules": [{"fault": "status", …}]}
 /// DELETE and PUT of the faults release what hangs.
 class Control {
 public:

@@ -66,11 +66,12 @@ bool is_address(const std::string& host) {
 
 /// Whether the first certificate in `pem` is good for `host`.
 bool certifies(const std::string& pem, const std::string& host) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-                                                        BIO_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
     const std::unique_ptr<X509, decltype(&X509_free)> certificate(
         PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
-    if (certificate == nullptr || X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) return false;
+    if (certificate == nullptr || X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0)
+        return false;
     return (is_address(host) ? X509_check_ip_asc(certificate.get(), host.c_str(), 0)
                              : X509_check_host(certificate.get(), host.data(), host.size(), 0, nullptr)) == 1;
 }
@@ -80,7 +81,8 @@ Result<net::CertificateAndKey> load_or_make_authority(const std::string& dir) {
     auto key = read_file(dir + "/ca-key.pem");
     if (certificate && key) return net::CertificateAndKey{std::move(*certificate), std::move(*key)};
 
-    // What the former authority signed goes first, so that a start cut short here cannot leave a pair that differs.
+    // What the former authority signed goes first, so that a start cut short here cannot leave a pair that
+    // differs.
     std::error_code ignored;
     std::filesystem::remove(dir + "/server.pem", ignored);
     std::filesystem::remove(dir + "/ca.pem", ignored);
@@ -160,7 +162,10 @@ std::string credentials_json(const Credentials& c, const SimulatorUrls& urls) {
     JsonWriter out;
     out.begin_object().member("ca_file", "ca.pem");
     out.key("apns").begin_object().member("url", urls.apns).member("key_id", c.apns.key_id);
-    out.member("team_id", c.apns.team_id).member("topic", c.apns.topic).member("key_file", "apns.p8").end_object();
+    out.member("team_id", c.apns.team_id)
+        .member("topic", c.apns.topic)
+        .member("key_file", "apns.p8")
+        .end_object();
     out.key("fcm").begin_object().member("url", urls.fcm).member("token_url", urls.fcm_token);
     out.member("project_id", c.fcm.project_id).member("service_account_file", "fcm-service-account.json");
     out.end_object();
@@ -176,7 +181,8 @@ std::string credentials_json(const Credentials& c, const SimulatorUrls& urls) {
 Result<Credentials> load_or_make_credentials(const std::string& dir, const std::string& public_host) {
     std::error_code error;
     std::filesystem::create_directories(dir, error);
-    if (error) return fail(ErrorCode::unavailable, fmt::format("making the folder {}: {}", dir, error.message()));
+    if (error)
+        return fail(ErrorCode::unavailable, fmt::format("making the folder {}: {}", dir, error.message()));
 
     Credentials credentials = known_or_drawn(dir);
     auto server = load_or_make_server(dir, public_host);

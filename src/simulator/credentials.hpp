@@ -50,13 +50,13 @@ struct SimulatorUrls {
     std::string sendgrid;
 };
 
-/// Reads what an earlier start left in `dir` and makes what is missing. The server's certificate is for localhost,
-/// 127.0.0.1, ::1 and `public_host`, under the certificate authority of ca.pem. Files are written whole or not at
-/// all; whatever holds a secret is readable by its owner only.
+/// Reads what an earlier start left in `dir` and makes what is missing. The server's certificate is for
+/// localhost, 127.0.0.1, ::1 and `public_host`, under the certificate authority of ca.pem. Files are written
+/// whole or not at all; whatever holds a secret is readable by its owner only.
 Result<Credentials> load_or_make_credentials(const std::string& dir, const std::string& public_host);
 
-/// Writes credentials.json and fcm-service-account.json, which tell a client where and as whom to call. File names
-/// in them are relative to `dir`.
+/// Writes credentials.json and fcm-service-account.json, which tell a client where and as whom to call. File
+/// names in them are relative to `dir`.
 Status publish(const Credentials& credentials, const SimulatorUrls& urls, const std::string& dir);
 
 }  // namespace herald::simulator

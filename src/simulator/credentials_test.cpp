@@ -26,12 +26,13 @@ protected:
     Credentials load(const std::string& public_host = "127.0.0.1") {
         auto credentials = load_or_make_credentials(dir_, public_host);
         EXPECT_TRUE(credentials) << credentials.error().message;
-        EXPECT_TRUE(publish(*credentials, {"https://h:1", "https://h:2", "http://h:3/token", "http://h:4", "http://h:5"},
+        EXPECT_TRUE(publish(*credentials,
+                            {"https://h:1", "https://h:2", "http://h:3/token", "http://h:4", "http://h:5"},
                             dir_));
         return *credentials;
     }
     mode_t mode_of(const std::string& name) {
-        struct stat found{};
+        struct stat found {};
         EXPECT_EQ(::stat((dir_ + "/" + name).c_str(), &found), 0) << name;
         return found.st_mode & 0777;
     }

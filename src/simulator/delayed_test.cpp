@@ -13,7 +13,10 @@ TEST(DelayedTest, RunsInTheOrderOfDueTimes) {
     Delayed delayed;
     std::vector<int> order;
     std::promise<void> last;
-    delayed.after(Millis{40}, nullptr, [&] { order.push_back(2); last.set_value(); });
+    delayed.after(Millis{40}, nullptr, [&] {
+        order.push_back(2);
+        last.set_value();
+    });
     delayed.after(Millis{20}, nullptr, [&] { order.push_back(1); });
     last.get_future().wait();
     EXPECT_THAT(order, ElementsAre(1, 2));

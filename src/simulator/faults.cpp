@@ -84,7 +84,8 @@ FaultRule read_rule(const Json& json, std::string path, std::vector<FieldError>&
     return rule;
 }
 
-void check_order(const std::vector<FaultRule>& rules, Faults::Abilities abilities, std::vector<FieldError>& errors) {
+void check_order(const std::vector<FaultRule>& rules, Faults::Abilities abilities,
+                 std::vector<FieldError>& errors) {
     bool matched = false;
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const FaultRule& rule = rules[i];
@@ -94,8 +95,9 @@ void check_order(const std::vector<FaultRule>& rules, Faults::Abilities abilitie
         }
         matched = matched || !rule.recipient_prefix.empty();
         if (acts_on_head(rule.fault) && matched && !abilities.recipient_in_path) {
-            errors.push_back({path, "order", "acts before the body, where this provider's recipient is: "
-                                             "it can neither have a match nor stand behind a rule that has one"});
+            errors.push_back({path, "order",
+                              "acts before the body, where this provider's recipient is: "
+                              "it can neither have a match nor stand behind a rule that has one"});
         }
     }
 }

@@ -40,10 +40,10 @@ struct FaultRule {
     std::string recipient_prefix;
 };
 
-/// The faults of one provider. A request is known by its number in the ledger, counted from the last `replace`, and
-/// draws the same lot from the same seed each time. The shares of the rules that may act on a request lie one after
-/// another on one draw, so that 0.1 and 0.2 together are 0.3 of all; a rule that acted `times` times is out of it.
-/// Latency has a draw of its own for each rule. Thread-safe.
+/// The faults of one provider. A request is known by its number in the ledger, counted from the last
+/// `replace`, and draws the same lot from the same seed each time. The shares of the rules that may act on a
+/// request lie one after another on one draw, so that 0.1 and 0.2 together are 0.3 of all; a rule that acted
+/// `times` times is out of it. Latency has a draw of its own for each rule. Thread-safe.
 class Faults {
 public:
     struct Abilities {
@@ -58,7 +58,8 @@ public:
 
     explicit Faults(Abilities abilities) : abilities_(abilities) {}
 
-    /// Takes the place of all rules, from the request `first` on. What is wrong comes back and nothing changes.
+    /// Takes the place of all rules, from the request `first` on. What is wrong comes back and nothing
+    /// changes.
     std::vector<FieldError> replace(const Json& json, std::uint64_t first);
     void clear();
     /// `{"seed", "rules"}` as they were given, each with how often it `acted`.

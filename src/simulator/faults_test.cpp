@@ -15,7 +15,8 @@ std::vector<FieldError> put(Faults& faults, std::string_view json, std::uint64_t
 }
 
 /// The faults that act on the requests from `from` on, in order; "-" for none.
-std::vector<std::string> acting(Faults& faults, std::uint64_t from, int count, std::string_view recipient = "r") {
+std::vector<std::string> acting(Faults& faults, std::uint64_t from, int count,
+                                std::string_view recipient = "r") {
     std::vector<std::string> names;
     for (int i = 0; i < count; ++i) {
         const auto n = from + static_cast<std::uint64_t>(i);
@@ -60,29 +61,34 @@ TEST(FaultsTest, SharesAreOfAllRequests) {
                                                   {"share":0.1,"fault":"reset_before_body"}]})"),
                 IsEmpty());
     const auto names = acting(faults, 0, 10'000);
-    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "status")), 3000, 150);
-    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "hang")), 2000, 150);
-    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "reset_before_body")), 1000, 150);
-    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "-")), 4000, 150);
+    constexpr double kFiveSigma = 250;
+    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "status")), 3000, kFiveSigma);
+    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "hang")), 2000, kFiveSigma);
+    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "reset_before_body")), 1000,
+                kFiveSigma);
+    EXPECT_NEAR(static_cast<double>(std::count(names.begin(), names.end(), "-")), 4000, kFiveSigma);
 }
 
 TEST(FaultsTest, ARuleEndsAfterItsTimes) {
     Faults faults(kPush);
-    ASSERT_THAT(put(faults, R"({"rules":[{"fault":"status","times":2},{"fault":"hang","times":1}]})"), IsEmpty());
+    ASSERT_THAT(put(faults, R"({"rules":[{"fault":"status","times":2},{"fault":"hang","times":1}]})"),
+                IsEmpty());
     EXPECT_THAT(acting(faults, 1, 5), ElementsAre("status", "status", "hang", "-", "-"));
 }
 
 TEST(FaultsTest, ActsOnlyOnMatchingRecipients) {
     Faults faults(kPush);
-    ASSERT_THAT(put(faults, R"({"rules":[{"fault":"hang","match":{"recipient_prefix":"ab"}},{"fault":"status"}]})"),
-                IsEmpty());
+    ASSERT_THAT(
+        put(faults, R"({"rules":[{"fault":"hang","match":{"recipient_prefix":"ab"}},{"fault":"status"}]})"),
+        IsEmpty());
     EXPECT_THAT(acting(faults, 1, 1, "abc"), ElementsAre("hang"));
     EXPECT_THAT(acting(faults, 2, 1, "xyz"), ElementsAre("status"));
 }
 
 TEST(FaultsTest, LatencyGoesTogetherWithAnotherFault) {
     Faults faults(kPush);
-    ASSERT_THAT(put(faults, R"({"rules":[{"fault":"latency","ms":50},{"fault":"status","status":503}]})"), IsEmpty());
+    ASSERT_THAT(put(faults, R"({"rules":[{"fault":"latency","ms":50},{"fault":"status","status":503}]})"),
+                IsEmpty());
     const auto decision = faults.at_body(1, "r");
     ASSERT_NE(decision.rule, nullptr);
     EXPECT_EQ(decision.rule->status, 503);
@@ -118,8 +124,10 @@ TEST(FaultsTest, SaysHowOftenEachActed) {
 
 TEST(FaultsTest, ReadsHeadersAndBodyOfAStatus) {
     Faults faults(kPush);
-    ASSERT_THAT(put(faults, R"({"rules":[{"fault":"status","status":429,"headers":{"retry-after":"2"},"body":{"a":1}}]})"),
-                IsEmpty());
+    ASSERT_THAT(
+        put(faults,
+            R"({"rules":[{"fault":"status","status":429,"headers":{"retry-after":"2"},"body":{"a":1}}]})"),
+        IsEmpty());
     const auto rule = faults.at_body(1, "r").rule;
     ASSERT_NE(rule, nullptr);
     ASSERT_EQ(rule->headers.size(), 1u);
@@ -130,11 +138,12 @@ TEST(FaultsTest, ReadsHeadersAndBodyOfAStatus) {
 TEST(FaultsTest, RefusesWhatItDoesNotUnderstandAndKeepsTheOldRules) {
     Faults faults(kPush);
     ASSERT_THAT(put(faults, R"({"rules":[{"fault":"hang"}]})"), IsEmpty());
-    for (const auto bad : {R"({})", R"({"rules":{}})", R"({"rules":[{}]})", R"({"rules":[1]})",
-                           R"({"rules":[{"fault":"explode"}]})", R"({"rules":[{"fault":"hang","share":1.5}]})",
-                           R"({"rules":[{"fault":"status","status":99}]})", R"({"rules":[{"fault":"hang","when":1}]})",
-                           R"({"rules":[{"fault":"hang","times":0}]})", R"({"rules":[{"fault":"hang","match":{}}]})",
-                           R"({"rules":[{"fault":"status","headers":{"a":1}}]})", R"({"rules":[],"sed":1})"}) {
+    for (const auto bad :
+         {R"({})", R"({"rules":{}})", R"({"rules":[{}]})", R"({"rules":[1]})",
+          R"({"rules":[{"fault":"explode"}]})", R"({"rules":[{"fault":"hang","share":1.5}]})",
+          R"({"rules":[{"fault":"status","status":99}]})", R"({"rules":[{"fault":"hang","when":1}]})",
+          R"({"rules":[{"fault":"hang","times":0}]})", R"({"rules":[{"fault":"hang","match":{}}]})",
+          R"({"rules":[{"fault":"status","headers":{"a":1}}]})", R"({"rules":[],"sed":1})"}) {
         EXPECT_FALSE(put(faults, bad).empty()) << bad;
     }
     EXPECT_THAT(acting(faults, 1, 1), ElementsAre("hang"));
@@ -148,9 +157,11 @@ TEST(FaultsTest, RefusesHttp2FaultsWithoutHttp2) {
 
 TEST(FaultsTest, RefusesToChooseByABodyThatIsNotReadYet) {
     Faults faults({.http2 = true, .recipient_in_path = false});
-    EXPECT_FALSE(put(faults, R"({"rules":[{"fault":"reset_before_body","match":{"recipient_prefix":"a"}}]})").empty());
+    EXPECT_FALSE(
+        put(faults, R"({"rules":[{"fault":"reset_before_body","match":{"recipient_prefix":"a"}}]})").empty());
     EXPECT_FALSE(put(faults, R"({"rules":[{"fault":"hang","match":{"recipient_prefix":"a"}},
-                                          {"fault":"reset_before_body"}]})").empty());
+                                          {"fault":"reset_before_body"}]})")
+                     .empty());
     EXPECT_THAT(put(faults, R"({"rules":[{"fault":"reset_before_body","share":0.1},
                                          {"fault":"hang","match":{"recipient_prefix":"a"}}]})"),
                 IsEmpty());

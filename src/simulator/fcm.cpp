@@ -25,7 +25,8 @@ constexpr std::string_view kGoogleTokenUrl = "https://oauth2.googleapis.com/toke
 constexpr std::string_view kGrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 constexpr std::array<std::string_view, 4> kTargets = {"token", "topic", "condition", "fid"};
 
-/// What an error of one kind looks like: code and status of google.rpc, FcmError's errorCode where FCM gives one.
+/// What an error of one kind looks like: code and status of google.rpc, FcmError's errorCode where FCM gives
+/// one.
 struct Failure {
     int code;
     std::string_view status;
@@ -34,7 +35,8 @@ struct Failure {
 };
 constexpr Failure kUnauthenticated{
     401, "UNAUTHENTICATED", "",
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+    "valid "
     "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."};
 constexpr Failure kNotFound{404, "NOT_FOUND", "", "Requested entity was not found."};
 constexpr Failure kBadToken{400, "INVALID_ARGUMENT", "INVALID_ARGUMENT",
@@ -50,7 +52,8 @@ constexpr std::array kFailures = {
 };
 
 Failure failure_for(const MagicPrefix& magic) {
-    if (magic.reason == "SENDER_ID_MISMATCH") return {403, "PERMISSION_DENIED", magic.reason, "SenderId mismatch"};
+    if (magic.reason == "SENDER_ID_MISMATCH")
+        return {403, "PERMISSION_DENIED", magic.reason, "SenderId mismatch"};
     if (magic.reason == "THIRD_PARTY_AUTH_ERROR") {
         return {401, "UNAUTHENTICATED", magic.reason, "Auth error from APNS or Web Push Service"};
     }
@@ -81,7 +84,11 @@ void write_bad_request(JsonWriter& out, const std::vector<FcmViolation>& violati
 
 net::HttpResponse error_answer(const Failure& failure, const std::vector<FcmViolation>& violations = {}) {
     JsonWriter out;
-    out.begin_object().key("error").begin_object().member("code", failure.code).member("message", failure.message);
+    out.begin_object()
+        .key("error")
+        .begin_object()
+        .member("code", failure.code)
+        .member("message", failure.message);
     out.member("status", failure.status);
     if (!failure.error_code.empty() || !violations.empty()) {
         out.key("details").begin_array();
@@ -109,7 +116,8 @@ net::HttpResponse bad_request(const std::vector<FcmViolation>& violations) {
 }
 
 net::HttpResponse invalid_argument(std::string field, std::string message) {
-    return error_answer({400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", message}, {{std::move(field), message}});
+    return error_answer({400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", message},
+                        {{std::move(field), message}});
 }
 
 bool is_reserved(std::string_view key) {
@@ -128,8 +136,9 @@ bool is_ttl(std::string_view text) {
 bool is_topic(std::string_view topic) {
     if (topic.starts_with("/topics/")) topic.remove_prefix(8);
     if (topic.starts_with("private/")) topic.remove_prefix(8);
-    return !topic.empty() && topic.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                                     "-_.~%") == std::string_view::npos;
+    return !topic.empty() && topic.find_first_not_of(
+                                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "-_.~%") == std::string_view::npos;
 }
 
 /// Counts notification and data, which is what FCM's limit is about.
@@ -148,15 +157,18 @@ std::optional<net::HttpResponse> check_message(const Json& message) {
         const Json* target = proto_member(message, name);
         if (target == nullptr) continue;
         if (set != nullptr) {
-            return bad_request({{"message", fmt::format("Invalid value at 'message' (oneof), oneof field 'target' is "
-                                                        "already set. Cannot set '{}'", name)}});
+            return bad_request(
+                {{"message", fmt::format("Invalid value at 'message' (oneof), oneof field 'target' is "
+                                         "already set. Cannot set '{}'",
+                                         name)}});
         }
         set = target;
     }
     if (set == nullptr || set->as_string()->empty()) {
         return invalid_argument("message", "Recipient of the message is not set.");
     }
-    if (const Json* topic = proto_member(message, "topic"); topic != nullptr && !is_topic(*topic->as_string())) {
+    if (const Json* topic = proto_member(message, "topic");
+        topic != nullptr && !is_topic(*topic->as_string())) {
         return invalid_argument("message.topic", "Malformed topic name");
     }
     if (const Json* data = proto_member(message, "data")) {
@@ -169,8 +181,10 @@ std::optional<net::HttpResponse> check_message(const Json& message) {
     const Json* android = proto_member(message, "android");
     const Json* ttl = android == nullptr ? nullptr : proto_member(*android, "ttl");
     if (ttl != nullptr && !is_ttl(*ttl->as_string())) {
-        return bad_request({{"message.android.ttl", "Invalid value at 'message.android.ttl' (type.googleapis.com/"
-                                                    "google.protobuf.Duration), " + ttl->dump()}});
+        return bad_request({{"message.android.ttl",
+                             "Invalid value at 'message.android.ttl' (type.googleapis.com/"
+                             "google.protobuf.Duration), " +
+                                 ttl->dump()}});
     }
     if (payload_bytes(message) > kMaxMessageBytes) return invalid_argument("message", "Message is too big");
     return std::nullopt;
@@ -222,19 +236,22 @@ net::HttpResponse Fcm::failure(int status, const net::ServerRequest&) const {
         if (failure.code == status) return error_answer(failure);
     }
     if (status == 502 || status == 504) {
-        return {status, {{"content-type", "text/html; charset=UTF-8"}}, "<html><title>Error</title></html>\n"};
+        return {
+            status, {{"content-type", "text/html; charset=UTF-8"}}, "<html><title>Error</title></html>\n"};
     }
     return json(status, "{}");
 }
 
 Fcm::Answer Fcm::answer(const net::ServerRequest& request, const Result<Json>& body) {
     if (!request.path.starts_with("/v1/projects/") || request.method != "POST") {
-        return {{404, {{"content-type", "text/html; charset=UTF-8"}}, "<html><title>404</title></html>\n"}, "404"};
+        return {{404, {{"content-type", "text/html; charset=UTF-8"}}, "<html><title>404</title></html>\n"},
+                "404"};
     }
     if (!is_authorized(request.headers)) return {error_answer(kUnauthenticated), "UNAUTHENTICATED"};
     if (request.path != send_path_) return {error_answer(kNotFound), "NOT_FOUND"};
     if (!body) {
-        return {bad_request({{"", "Invalid JSON payload received. " + body.error().message}}), "INVALID_ARGUMENT"};
+        return {bad_request({{"", "Invalid JSON payload received. " + body.error().message}}),
+                "INVALID_ARGUMENT"};
     }
     if (const auto violations = check_fcm_schema(*body); !violations.empty()) {
         return {bad_request(violations), "INVALID_ARGUMENT"};
@@ -253,11 +270,13 @@ Fcm::Answer Fcm::answer_message(const Json& request, const Json& message) {
     const auto* magic = find_magic(kMagicFcmTokens, token);
     const bool malformed = token.size() > kMaxTokenBytes || token.find(' ') != std::string_view::npos;
     if (malformed || (magic != nullptr && magic->reason == kBadToken.error_code)) {
-        return {error_answer(kBadToken, {{"message.token", std::string(kBadToken.message)}}), "INVALID_ARGUMENT"};
+        return {error_answer(kBadToken, {{"message.token", std::string(kBadToken.message)}}),
+                "INVALID_ARGUMENT"};
     }
     if (magic != nullptr) {
         Answer refused{error_answer(failure_for(*magic)), std::string(magic->reason)};
-        if (magic->status == 429 || magic->status == 503) refused.response.headers.push_back({"retry-after", "2"});
+        if (magic->status == 429 || magic->status == 503)
+            refused.response.headers.push_back({"retry-after", "2"});
         return refused;
     }
     const Json* validate_only = proto_member(request, "validate_only");
@@ -310,7 +329,8 @@ net::HttpResponse Fcm::serve_beside(const net::ServerRequest& request) {
     return json(200, out.take());
 }
 
-std::optional<Fcm::TokenRefusal> Fcm::check_assertion(std::string_view assertion, std::string_view host) const {
+std::optional<Fcm::TokenRefusal> Fcm::check_assertion(std::string_view assertion,
+                                                      std::string_view host) const {
     const auto jwt = read_jwt(assertion);
     if (!jwt || jwt->header.text("alg") != "RS256") {
         return TokenRefusal{"invalid_grant", "Invalid JWT: Failed to decode or unsupported algorithm."};

@@ -9,7 +9,17 @@
 namespace herald::simulator {
 namespace {
 
-enum class Kind { text, boolean, number, choice, text_map, text_list, duration_list, structure, message };
+enum class Kind {
+    text,
+    boolean,
+    number,
+    choice,
+    text_map,
+    text_list,
+    duration_list,
+    structure,
+    message
+};
 
 struct MessageType;
 
@@ -186,7 +196,8 @@ private:
         if (object == nullptr) return wrong_value(path, value, "Map");
         for (std::size_t i = 0; i < object->size(); ++i) {
             const Json& entry = (*object)[i].value;
-            if (entry.as_string() == nullptr) wrong_value(fmt::format("{}[{}].value", path, i), entry, "TYPE_STRING");
+            if (entry.as_string() == nullptr)
+                wrong_value(fmt::format("{}[{}].value", path, i), entry, "TYPE_STRING");
         }
     }
 
@@ -195,14 +206,16 @@ private:
         if (list == nullptr) return wrong_value(path, value, "TYPE_STRING");
         for (std::size_t i = 0; i < list->size(); ++i) {
             const Json& entry = (*list)[i];
-            if (entry.as_string() == nullptr) wrong_value(fmt::format("{}[{}]", path, i), entry, "TYPE_STRING");
+            if (entry.as_string() == nullptr)
+                wrong_value(fmt::format("{}[{}]", path, i), entry, "TYPE_STRING");
         }
     }
 
     void unknown_name(const std::string& path, std::string_view name) {
         const std::string where = path.empty() ? "" : fmt::format(" at '{}'", path);
-        violations.push_back({path, fmt::format("Invalid JSON payload received. Unknown name \"{}\"{}: Cannot find field.",
-                                                name, where)});
+        violations.push_back(
+            {path, fmt::format("Invalid JSON payload received. Unknown name \"{}\"{}: Cannot find field.",
+                               name, where)});
     }
 
     void wrong_value(const std::string& path, const Json& value, std::string_view type) {

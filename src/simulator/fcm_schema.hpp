@@ -13,8 +13,8 @@ struct FcmViolation {
     std::string description;
 };
 
-/// What proto-JSON refuses in the body of messages:send: unknown fields and values of a wrong type, with Google's own
-/// words. Names may be in snake_case or camelCase.
+/// What proto-JSON refuses in the body of messages:send: unknown fields and values of a wrong type, with
+/// Google's own words. Names may be in snake_case or camelCase.
 std::vector<FcmViolation> check_fcm_schema(const Json& request);
 
 /// The member under its snake_case name or that in camelCase; null when absent or null.

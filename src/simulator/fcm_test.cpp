@@ -79,12 +79,16 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 const std::vector<Case>& cases() {
     static const std::vector<Case> all = {
-        {"accepted", message(R"("token":"abc","notification":{"title":"t","body":"b"},"data":{"k":"v"})"), 200, "", "", ""},
+        {"accepted", message(R"("token":"abc","notification":{"title":"t","body":"b"},"data":{"k":"v"})"),
+         200, "", "", ""},
         {"topic", message(R"("topic":"news")"), 200, "", "", ""},
         {"condition", message(R"("condition":"'a' in topics")"), 200, "", "", ""},
-        {"camel_case", message(R"("token":"a","fcmOptions":{"analyticsLabel":"x"},"android":{"collapseKey":"k"})"), 200, "", "", ""},
+        {"camel_case",
+         message(R"("token":"a","fcmOptions":{"analyticsLabel":"x"},"android":{"collapseKey":"k"})"), 200, "",
+         "", ""},
         {"all_of_android",
-         message(R"("token":"a","android":{"collapse_key":"k","priority":"HIGH","ttl":"3600s","notification":{"tag":"t",
+         message(
+             R"("token":"a","android":{"collapse_key":"k","priority":"HIGH","ttl":"3600s","notification":{"tag":"t",
              "channel_id":"c","sticky":true,"body_loc_args":["x"],"notification_count":3,"light_settings":{"color":{"red":1},
              "light_on_duration":"1s"}}})"),
          200, "", "", ""},
@@ -99,8 +103,10 @@ const std::vector<Case>& cases() {
          "Invalid JSON payload received. Unknown name \"color\" at 'message': Cannot find field."},
         {"unknown_at_top", R"({"message":{"token":"a"},"x":1})", 400, "INVALID_ARGUMENT", "",
          "Invalid JSON payload received. Unknown name \"x\": Cannot find field."},
-        {"unknown_below", message(R"("token":"a","android":{"notification":{"colour":"x"}})"), 400, "INVALID_ARGUMENT",
-         "", "Invalid JSON payload received. Unknown name \"colour\" at 'message.android.notification': Cannot find field."},
+        {"unknown_below", message(R"("token":"a","android":{"notification":{"colour":"x"}})"), 400,
+         "INVALID_ARGUMENT", "",
+         "Invalid JSON payload received. Unknown name \"colour\" at 'message.android.notification': Cannot "
+         "find field."},
         {"data_not_text", message(R"("token":"a","data":{"n":1})"), 400, "INVALID_ARGUMENT", "",
          "Invalid value at 'message.data[0].value' (TYPE_STRING), 1"},
         {"title_not_text", message(R"("token":"a","notification":{"title":7})"), 400, "INVALID_ARGUMENT", "",
@@ -109,18 +115,22 @@ const std::vector<Case>& cases() {
          "Recipient of the message is not set."},
         {"two_targets", message(R"("token":"a","topic":"b")"), 400, "INVALID_ARGUMENT", "",
          "Invalid value at 'message' (oneof), oneof field 'target' is already set. Cannot set 'topic'"},
-        {"bad_topic", message(R"("topic":"no way")"), 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "Malformed topic name"},
-        {"reserved_key", message(R"("token":"a","data":{"google.x":"1"})"), 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT",
-         "Invalid data payload key: google.x"},
+        {"bad_topic", message(R"("topic":"no way")"), 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT",
+         "Malformed topic name"},
+        {"reserved_key", message(R"("token":"a","data":{"google.x":"1"})"), 400, "INVALID_ARGUMENT",
+         "INVALID_ARGUMENT", "Invalid data payload key: google.x"},
         {"bad_ttl", message(R"("token":"a","android":{"ttl":"1h"})"), 400, "INVALID_ARGUMENT", "", "*"},
-        {"long_ttl", message(R"("token":"a","android":{"ttl":"2419201s"})"), 400, "INVALID_ARGUMENT", "", "*"},
-        {"too_big", message(R"("token":"a","data":{"k":")" + std::string(4096, 'x') + "\"}"), 400, "INVALID_ARGUMENT",
-         "INVALID_ARGUMENT", "Message is too big"},
+        {"long_ttl", message(R"("token":"a","android":{"ttl":"2419201s"})"), 400, "INVALID_ARGUMENT", "",
+         "*"},
+        {"too_big", message(R"("token":"a","data":{"k":")" + std::string(4096, 'x') + "\"}"), 400,
+         "INVALID_ARGUMENT", "INVALID_ARGUMENT", "Message is too big"},
         {"magic_unregistered", message(R"("token":"unregistered1")"), 404, "NOT_FOUND", "UNREGISTERED", ""},
-        {"magic_mismatch", message(R"("token":"mismatch1")"), 403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH", ""},
+        {"magic_mismatch", message(R"("token":"mismatch1")"), 403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH",
+         ""},
         {"magic_invalid", message(R"("token":"invalid1")"), 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT",
          "The registration token is not a valid FCM registration token"},
-        {"magic_third_party", message(R"("token":"thirdparty1")"), 401, "UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR", ""},
+        {"magic_third_party", message(R"("token":"thirdparty1")"), 401, "UNAUTHENTICATED",
+         "THIRD_PARTY_AUTH_ERROR", ""},
         {"magic_denied", message(R"("token":"denied1")"), 403, "PERMISSION_DENIED", "", ""},
         {"magic_quota", message(R"("token":"quota1")"), 429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", ""},
         {"magic_internal", message(R"("token":"internal1")"), 500, "INTERNAL", "INTERNAL", ""},
@@ -165,7 +175,8 @@ TEST_P(FcmVerdict, IsAsDocumented) {
     EXPECT_EQ(error.text("message"), c.description);
 }
 
-INSTANTIATE_TEST_SUITE_P(, FcmVerdict, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(, FcmVerdict, testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name; });
 
 class FcmTest : public testing::Test {
 protected:
@@ -250,7 +261,8 @@ TEST_F(FcmTest, AnotherProjectIsNotFoundAndNobodysTokenIsDead) {
 
 TEST_F(FcmTest, ValidateOnlySendsNothing) {
     const auto response =
-        fcm_.judge(send_request(access_token(fcm_), R"({"validate_only":true,"message":{"token":"a"}})")).response;
+        fcm_.judge(send_request(access_token(fcm_), R"({"validate_only":true,"message":{"token":"a"}})"))
+            .response;
     EXPECT_EQ(response.body, R"({"name":"projects/demo/messages/fake_message_id"})");
 }
 
@@ -265,7 +277,8 @@ TEST_F(FcmTest, NamesEveryUnknownField) {
 
 TEST_F(FcmTest, FindsTheDeliveryInTheData) {
     const auto subject =
-        fcm_.judge(send_request("x", message(R"("token":"tok","data":{"herald_id":"n.0.2","herald_attempt":"4"})")))
+        fcm_.judge(send_request(
+                       "x", message(R"("token":"tok","data":{"herald_id":"n.0.2","herald_attempt":"4"})")))
             .subject;
     EXPECT_EQ(subject.delivery, "n.0.2");
     EXPECT_EQ(subject.attempt, 4);
@@ -273,7 +286,8 @@ TEST_F(FcmTest, FindsTheDeliveryInTheData) {
 }
 
 TEST_F(FcmTest, SaysWhenToComeBack) {
-    const auto response = fcm_.judge(send_request(access_token(fcm_), message(R"("token":"quota1")"))).response;
+    const auto response =
+        fcm_.judge(send_request(access_token(fcm_), message(R"("token":"quota1")"))).response;
     EXPECT_EQ(net::find_header(response.headers, "retry-after"), "2");
 }
 

@@ -25,7 +25,8 @@ std::optional<Jwt> read_jwt(std::string_view token) {
     auto claims = read_part(token.substr(first + 1, second - first - 1));
     auto signature = base64_decode(token.substr(second + 1));
     if (!header || !claims || !signature) return std::nullopt;
-    return Jwt{std::move(*header), std::move(*claims), std::string(token.substr(0, second)), std::move(*signature)};
+    return Jwt{std::move(*header), std::move(*claims), std::string(token.substr(0, second)),
+               std::move(*signature)};
 }
 
 std::optional<std::string_view> bearer_token(std::string_view authorization) {

@@ -65,7 +65,8 @@ double wall_ms() {
 }
 
 std::size_t LedgerRow::bytes() const {
-    return sizeof(LedgerRow) + subject.delivery.size() + subject.recipient.size() + headers.size() + body.size();
+    return sizeof(LedgerRow) + subject.delivery.size() + subject.recipient.size() + headers.size() +
+           body.size();
 }
 
 void write_json(JsonWriter& out, const LedgerRow& row) {

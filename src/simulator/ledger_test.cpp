@@ -87,7 +87,8 @@ TEST(LedgerTest, CountsByVerdict) {
     EXPECT_EQ(counts.count, 3u);
     EXPECT_EQ(counts.body_complete, 2u);
     EXPECT_EQ(counts.answer_written, 1u);
-    EXPECT_EQ(counts.by_verdict, (std::map<std::string, std::size_t>{{"200", 1}, {"hang", 1}, {"reset_before_body", 1}}));
+    EXPECT_EQ(counts.by_verdict,
+              (std::map<std::string, std::size_t>{{"200", 1}, {"hang", 1}, {"reset_before_body", 1}}));
 }
 
 TEST(LedgerTest, DropsTheOldestRowsAndCountsThem) {
@@ -128,7 +129,8 @@ TEST(LedgerTest, NumbersGoOnAfterClearing) {
 
 TEST(LedgerTest, NeverKeepsCredentials) {
     Ledger ledger;
-    ledger.head_arrived({}, {{"Authorization", "bearer secret"}, {"apns-topic", "com.example"}, {"Content-Type", "x"}});
+    ledger.head_arrived(
+        {}, {{"Authorization", "bearer secret"}, {"apns-topic", "com.example"}, {"Content-Type", "x"}});
     const auto headers = ledger.find({}).rows.at(0).headers;
     EXPECT_EQ(headers, "apns-topic: com.example\nContent-Type: x\n");
 }

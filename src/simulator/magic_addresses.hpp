@@ -22,8 +22,8 @@ namespace herald::simulator {
 ///   unavailable…    503 UNAVAILABLE, Retry-After
 ///
 /// Twilio: its own magic numbers (www.twilio.com/docs/iam/test-credentials), for any account:
-///   From +15005550006 accepted · …0001 21212 invalid · …0007 21606 not owned · …0008 21611 queue full · else 21606
-///   To   +15005550001 21211 invalid · …0002 21612 no route · …0003 21408 region not enabled
+///   From +15005550006 accepted · …0001 21212 invalid · …0007 21606 not owned · …0008 21611 queue full · else
+///   21606 To   +15005550001 21211 invalid · …0002 21612 no route · …0003 21408 region not enabled
 ///        …0004 21610 opted out · …0009 21614 not a mobile number
 ///
 /// SendGrid, by the local part of a recipient:
@@ -39,10 +39,14 @@ struct MagicPrefix {
 
 /// The longer prefix stands before the shorter one that it begins with.
 inline constexpr std::array kMagicApnsTokens = {
-    MagicPrefix{"bad0", 400, "BadDeviceToken"},     MagicPrefix{"bad1", 400, "DeviceTokenNotForTopic"},
-    MagicPrefix{"bad2", 400, "TopicDisallowed"},    MagicPrefix{"deadeb", 410, "ExpiredToken"},
-    MagicPrefix{"dead", 410, "Unregistered"},       MagicPrefix{"fa429", 429, "TooManyRequests"},
-    MagicPrefix{"fa500", 500, "InternalServerError"}, MagicPrefix{"fa503", 503, "ServiceUnavailable"},
+    MagicPrefix{"bad0", 400, "BadDeviceToken"},
+    MagicPrefix{"bad1", 400, "DeviceTokenNotForTopic"},
+    MagicPrefix{"bad2", 400, "TopicDisallowed"},
+    MagicPrefix{"deadeb", 410, "ExpiredToken"},
+    MagicPrefix{"dead", 410, "Unregistered"},
+    MagicPrefix{"fa429", 429, "TooManyRequests"},
+    MagicPrefix{"fa500", 500, "InternalServerError"},
+    MagicPrefix{"fa503", 503, "ServiceUnavailable"},
     MagicPrefix{"fa50d", 503, "Shutdown"},
 };
 inline constexpr std::string_view kLongDeadApnsToken = "dead01d";
@@ -70,8 +74,9 @@ inline constexpr std::array kMagicTwilioSenders = {
     MagicNumber{"+15005550008", 21611},
 };
 inline constexpr std::array kMagicTwilioRecipients = {
-    MagicNumber{"+15005550001", 21211}, MagicNumber{"+15005550002", 21612}, MagicNumber{"+15005550003", 21408},
-    MagicNumber{"+15005550004", 21610}, MagicNumber{"+15005550009", 21614},
+    MagicNumber{"+15005550001", 21211}, MagicNumber{"+15005550002", 21612},
+    MagicNumber{"+15005550003", 21408}, MagicNumber{"+15005550004", 21610},
+    MagicNumber{"+15005550009", 21614},
 };
 
 inline constexpr std::string_view kInvalidMailbox = "invalid@";

@@ -26,19 +26,23 @@ constexpr std::array<std::string_view, 12> kForbiddenHeaders = {
     "to",      "from",     "subject",  "reply-to",       "cc",           "bcc"};
 
 constexpr const char* kNoFrom =
-    "The from object must be provided for every email send. It is an object that requires the email parameter, but may "
+    "The from object must be provided for every email send. It is an object that requires the email "
+    "parameter, but may "
     "also contain a name parameter.  e.g. {\"email\" : \"example@example.com\"}  or {\"email\" : "
     "\"example@example.com\", \"name\" : \"Example Recipient\"}.";
 constexpr const char* kNoPersonalizations =
     "The personalizations field is required and must have at least one personalization.";
-constexpr const char* kNoTo = "The to array is required for all personalization objects, and must have at least one "
-                              "email object with a valid email address.";
+constexpr const char* kNoTo =
+    "The to array is required for all personalization objects, and must have at least one "
+    "email object with a valid email address.";
 constexpr const char* kNoSubject =
-    "The subject is required. You can get around this requirement if you use a template with a subject defined or if "
+    "The subject is required. You can get around this requirement if you use a template with a subject "
+    "defined or if "
     "every personalization has a subject defined.";
-constexpr const char* kNoContent = "Unless a valid template_id is provided, the content parameter is required. There "
-                                   "must be at least one defined content block. We typically suggest both text/plain "
-                                   "and text/html blocks are included, but only one block is required.";
+constexpr const char* kNoContent =
+    "Unless a valid template_id is provided, the content parameter is required. There "
+    "must be at least one defined content block. We typically suggest both text/plain "
+    "and text/html blocks are included, but only one block is required.";
 constexpr const char* kBadAddress = "Does not contain a valid address.";
 
 std::string lower(std::string_view text) {
@@ -53,8 +57,9 @@ bool is_address(std::string_view text) {
     const auto domain = text.substr(at + 1);
     const auto dot = domain.find('.');
     return dot != std::string_view::npos && dot > 0 && !domain.ends_with('.') &&
-           domain.find("..") == std::string_view::npos && text.find_first_of(" <>,;\"") == std::string_view::npos &&
-           text.find('@') == at && !has_control_characters(text) && !text.starts_with(kInvalidMailbox);
+           domain.find("..") == std::string_view::npos &&
+           text.find_first_of(" <>,;\"") == std::string_view::npos && text.find('@') == at &&
+           !has_control_characters(text) && !text.starts_with(kInvalidMailbox);
 }
 
 const Json::Array* items(const Json& json, std::string_view name) {
@@ -81,7 +86,9 @@ public:
     }
 
 private:
-    void error(std::string message, std::string field) { errors_.push_back({std::move(message), std::move(field)}); }
+    void error(std::string message, std::string field) {
+        errors_.push_back({std::move(message), std::move(field)});
+    }
 
     void address(const Json& object, const std::string& path) {
         if (!is_address(object.text("email"))) error(kBadAddress, path + ".email");
@@ -114,9 +121,10 @@ private:
                 const Json& recipient = (*list)[i];
                 address(recipient, fmt::format("{}.{}.{}", path, name, i));
                 if (seen.insert(lower(recipient.text("email"))).second) continue;
-                error(fmt::format("Each email address in the personalization block should be unique between to, cc, "
-                                  "and bcc. We found the first duplicate instance of [{}] in the {}.{} field.",
-                                  recipient.text("email"), path, name),
+                error(fmt::format(
+                          "Each email address in the personalization block should be unique between to, cc, "
+                          "and bcc. We found the first duplicate instance of [{}] in the {}.{} field.",
+                          recipient.text("email"), path, name),
                       fmt::format("{}.{}", path, name));
             }
         }
@@ -135,8 +143,10 @@ private:
             error("Only one of reply_to and reply_to_list may be used.", "reply_to");
         }
         if (reply_to != nullptr) address(*reply_to, "reply_to");
-        if (size_of(list) > kMaxReplyTo) error("The reply_to_list may have at most 1000 entries.", "reply_to_list");
-        for (std::size_t i = 0; i < size_of(list); ++i) address((*list)[i], fmt::format("reply_to_list.{}", i));
+        if (size_of(list) > kMaxReplyTo)
+            error("The reply_to_list may have at most 1000 entries.", "reply_to_list");
+        for (std::size_t i = 0; i < size_of(list); ++i)
+            address((*list)[i], fmt::format("reply_to_list.{}", i));
     }
 
     bool has_template() const { return !mail_.text("template_id").empty(); }
@@ -144,9 +154,9 @@ private:
     void subject() {
         if (!mail_.text("subject").empty() || has_template()) return;
         const auto* all = items(mail_, "personalizations");
-        const bool each_has_one = size_of(all) > 0 && std::all_of(all->begin(), all->end(), [](const Json& one) {
-            return !one.text("subject").empty();
-        });
+        const bool each_has_one =
+            size_of(all) > 0 && std::all_of(all->begin(), all->end(),
+                                            [](const Json& one) { return !one.text("subject").empty(); });
         if (!each_has_one) error(kNoSubject, "subject");
     }
 
@@ -161,7 +171,8 @@ private:
         for (std::size_t i = 0; i < blocks->size(); ++i) {
             const auto type = (*blocks)[i].text("type");
             if (type.empty()) {
-                error("The content type is required and must be a string.", fmt::format("content.{}.type", i));
+                error("The content type is required and must be a string.",
+                      fmt::format("content.{}.type", i));
             }
             if ((*blocks)[i].text("value").empty()) {
                 error("The content value must be a string at least one character in length.",
@@ -210,9 +221,10 @@ private:
         const Json* given = owner.find("headers");
         if (given == nullptr || given->as_object() == nullptr) return;
         for (const auto& [name, value] : *given->as_object()) {
-            const bool forbidden = std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), lower(name)) !=
-                                   kForbiddenHeaders.end();
-            if (forbidden) error(fmt::format("The header {} is reserved and may not be set.", name), path + "." + name);
+            const bool forbidden = std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
+                                             lower(name)) != kForbiddenHeaders.end();
+            if (forbidden)
+                error(fmt::format("The header {} is reserved and may not be set.", name), path + "." + name);
             else if (value.as_string() == nullptr) error("The header must be a string.", path + "." + name);
         }
     }
@@ -222,7 +234,8 @@ private:
         if (given == nullptr || given->is_null()) return;
         const auto at = given->as_int();
         if (!at) error("The send_at must be a UNIX timestamp.", path);
-        else if (*at > now_s_ + kMaxAheadS) error("Scheduling more than 72 hours in advance is forbidden.", path);
+        else if (*at > now_s_ + kMaxAheadS)
+            error("Scheduling more than 72 hours in advance is forbidden.", path);
     }
 
     /// The limit is on what is left after merging the mail's own into the personalization's.

@@ -19,9 +19,9 @@ void act_on_head(net::Exchange& exchange, Fault fault) {
 
 net::HttpResponse faulty_response(const FaultRule& rule, net::HttpResponse response) {
     for (const auto& header : rule.headers) {
-        const auto same = std::find_if(response.headers.begin(), response.headers.end(), [&](const net::Header& h) {
-            return net::find_header({h}, header.name).has_value();
-        });
+        const auto same = std::find_if(
+            response.headers.begin(), response.headers.end(),
+            [&](const net::Header& h) { return net::find_header({h}, header.name).has_value(); });
         if (same != response.headers.end()) same->value = header.value;
         else response.headers.push_back(header);
     }
@@ -80,7 +80,8 @@ void Reception::settle(const std::shared_ptr<net::Exchange>& exchange, Judgement
 void Reception::act(const std::shared_ptr<net::Exchange>& exchange, const FaultRule& rule, Millis latency) {
     switch (rule.fault) {
         case Fault::status:
-            answer(exchange, faulty_response(rule, provider_.failure(rule.status, exchange->request())), latency);
+            answer(exchange, faulty_response(rule, provider_.failure(rule.status, exchange->request())),
+                   latency);
             break;
         case Fault::hang:
             delayed_.after(rule.wait + latency, this, [exchange] { exchange->reset(false); });
@@ -95,7 +96,8 @@ void Reception::act(const std::shared_ptr<net::Exchange>& exchange, const FaultR
     }
 }
 
-void Reception::answer(const std::shared_ptr<net::Exchange>& exchange, net::HttpResponse response, Millis latency) {
+void Reception::answer(const std::shared_ptr<net::Exchange>& exchange, net::HttpResponse response,
+                       Millis latency) {
     const std::uint64_t n = exchange->tag;
     auto respond = [this, exchange, n, response = std::move(response)]() mutable {
         exchange->respond(std::move(response), [this, n](bool written) { ledger_.answered(n, written); });

@@ -11,13 +11,16 @@
 
 namespace herald::simulator {
 
-/// Receives the requests of one provider: notes each in the ledger, lets a fault act where a rule says so, and
-/// otherwise answers what the provider says. Serves the control endpoints on the same port.
+/// Receives the requests of one provider: notes each in the ledger, lets a fault act where a rule says so,
+/// and otherwise answers what the provider says. Serves the control endpoints on the same port.
 class Reception final : public net::RequestHandler {
 public:
     /// `provider` and `delayed` must outlive this, and this must outlive the servers it is given to.
     Reception(SimulatedProvider& provider, Faults::Abilities abilities, Delayed& delayed)
-        : provider_(provider), delayed_(delayed), faults_(abilities), control_(ledger_, faults_, delayed, this) {}
+        : provider_(provider),
+          delayed_(delayed),
+          faults_(abilities),
+          control_(ledger_, faults_, delayed, this) {}
 
     void on_head(const std::shared_ptr<net::Exchange>& exchange) override;
     void on_request(std::shared_ptr<net::Exchange> exchange) override;

@@ -10,7 +10,8 @@ using testing::IsEmpty;
 class Yes final : public SimulatedProvider {
 public:
     Judgement judge(const net::ServerRequest& request) override {
-        return {merge(subject_of_head(request), {"", 0, request.body}), {200, {{"from", "provider"}}, "yes"}, ""};
+        return {
+            merge(subject_of_head(request), {"", 0, request.body}), {200, {{"from", "provider"}}, "yes"}, ""};
     }
     net::HttpResponse failure(int status, const net::ServerRequest&) const override {
         return {status, {{"retry-after", "9"}}, "no"};

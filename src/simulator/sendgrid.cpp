@@ -11,10 +11,13 @@ namespace herald::simulator {
 namespace {
 
 constexpr std::string_view kSendPath = "/v3/mail/send";
-constexpr std::string_view kHelp = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#message.";
+constexpr std::string_view kHelp =
+    "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#message.";
 constexpr std::string_view kForeignSender =
-    "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved. "
-    "Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender Identity "
+    "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is "
+    "resolved. "
+    "Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender "
+    "Identity "
     "requirements";
 
 net::Headers answer_headers() { return {{"server", "nginx"}, {"access-control-allow-origin", "*"}}; }
@@ -133,7 +136,8 @@ net::HttpResponse Sendgrid::failure(int status, const net::ServerRequest&) const
 Sendgrid::Answer Sendgrid::answer(const net::ServerRequest& request, const Result<Json>& mail) const {
     const auto authorization = net::find_header(request.headers, "authorization");
     const auto key = authorization ? bearer_token(*authorization) : std::nullopt;
-    if (!key || !equal_in_constant_time(*key, credentials_.api_key)) return {failure(401, request), "unauthorized"};
+    if (!key || !equal_in_constant_time(*key, credentials_.api_key))
+        return {failure(401, request), "unauthorized"};
     if (request.path != kSendPath) return {error_answer(404, "Not Found"), "not found"};
     if (request.method != "POST") return {error_answer(405, "POST method allowed only"), "method"};
     if (!is_json(net::find_header(request.headers, "content-type").value_or(""))) {

@@ -8,8 +8,8 @@
 
 namespace herald::simulator {
 
-/// SendGrid's v3 Mail Send (www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send). The domain of the
-/// credentials' `from` is its one authenticated domain. Events are not here yet.
+/// SendGrid's v3 Mail Send (www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send). The domain of
+/// the credentials' `from` is its one authenticated domain. Events are not here yet.
 class Sendgrid final : public SimulatedProvider {
 public:
     /// `clock` must outlive this.

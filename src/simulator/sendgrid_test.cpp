@@ -50,24 +50,33 @@ std::vector<Case> cases() {
         {"no_personalizations", with("personalizations", ""), 400, "personalizations"},
         {"empty_personalizations", with("personalizations", "[]"), 400, "personalizations"},
         {"no_to", to("{}"), 400, "personalizations.0.to"},
-        {"bad_to", to(R"({"to":[{"email":"ok@example.org"},{"email":"nobody"}]})"), 400, "personalizations.0.to.1.email"},
-        {"magic_invalid", to(R"({"to":[{"email":"invalid@example.org"}]})"), 400, "personalizations.0.to.0.email"},
-        {"bad_cc", to(R"({"to":[{"email":"a@b.org"}],"cc":[{"email":"c@"}]})"), 400, "personalizations.0.cc.0.email"},
-        {"twice", to(R"({"to":[{"email":"a@b.org"}],"cc":[{"email":"A@b.org"}]})"), 400, "personalizations.0.cc"},
+        {"bad_to", to(R"({"to":[{"email":"ok@example.org"},{"email":"nobody"}]})"), 400,
+         "personalizations.0.to.1.email"},
+        {"magic_invalid", to(R"({"to":[{"email":"invalid@example.org"}]})"), 400,
+         "personalizations.0.to.0.email"},
+        {"bad_cc", to(R"({"to":[{"email":"a@b.org"}],"cc":[{"email":"c@"}]})"), 400,
+         "personalizations.0.cc.0.email"},
+        {"twice", to(R"({"to":[{"email":"a@b.org"}],"cc":[{"email":"A@b.org"}]})"), 400,
+         "personalizations.0.cc"},
         {"no_from", with("from", ""), 400, "from.email"},
         {"bad_from", with("from", R"({"email":"x"})"), 400, "from.email"},
         {"foreign_from", with("from", R"({"email":"me@elsewhere.com"})"), 403, "from"},
         {"no_subject", with("subject", ""), 400, "subject"},
-        {"subject_per_person", [] {
+        {"subject_per_person",
+         [] {
              Json mail = Json::parse(to(R"({"to":[{"email":"a@b.org"}],"subject":"s"})")).value();
-             std::erase_if(*mail.as_object(), [](const JsonMember& member) { return member.key == "subject"; });
+             std::erase_if(*mail.as_object(),
+                           [](const JsonMember& member) { return member.key == "subject"; });
              return mail.dump();
-         }(), 202, ""},
+         }(),
+         202, ""},
         {"no_content", with("content", ""), 400, "content"},
         {"empty_value", with("content", R"([{"type":"text/plain","value":""}])"), 400, "content.0.value"},
-        {"html_first", with("content", R"([{"type":"text/html","value":"h"},{"type":"text/plain","value":"p"}])"), 400,
+        {"html_first",
+         with("content", R"([{"type":"text/html","value":"h"},{"type":"text/plain","value":"p"}])"), 400,
          "content"},
-        {"html_twice", with("content", R"([{"type":"text/html","value":"h"},{"type":"text/html","value":"p"}])"), 400,
+        {"html_twice",
+         with("content", R"([{"type":"text/html","value":"h"},{"type":"text/html","value":"p"}])"), 400,
          "content"},
         {"reply_to_twice", with("reply_to_list", R"([{"email":"a@b.org"}])"), 202, ""},
         {"bad_reply_to", with("reply_to", R"({"email":"x"})"), 400, "reply_to.email"},
@@ -81,7 +90,8 @@ std::vector<Case> cases() {
         {"category_twice", with("categories", R"(["a","a"])"), 400, "categories.1"},
         {"send_at_soon", with("send_at", "1700000100"), 202, ""},
         {"send_at_far", with("send_at", "1700300000"), 400, "send_at"},
-        {"bad_attachment", with("attachments", R"([{"content":"!","filename":"f"}])"), 400, "attachments.0.content"},
+        {"bad_attachment", with("attachments", R"([{"content":"!","filename":"f"}])"), 400,
+         "attachments.0.content"},
         {"sandbox", with("mail_settings", R"({"sandbox_mode":{"enable":true}})"), 200, ""},
         {"magic_throttled", to(R"({"to":[{"email":"throttled@example.org"}]})"), 429, ""},
         {"magic_unavailable", to(R"({"to":[{"email":"unavailable@example.org"}]})"), 503, ""},
@@ -163,7 +173,8 @@ TEST_F(SendgridTest, PointsToTheHelpForAField) {
     const auto response = sendgrid_.judge(request_with(to(R"({"to":[{"email":"x"}]})"))).response;
     const Json body = Json::parse(response.body).value();
     EXPECT_EQ(body.find("errors")->as_array()->at(0).text("help"),
-              "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#message.personalizations.to.email");
+              "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/"
+              "errors.html#message.personalizations.to.email");
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ constexpr std::size_t kMaxMailBytes = 30 * 1024 * 1024;
 
 std::string url(std::string_view scheme, const std::string& host, std::uint16_t port) {
     const bool ipv6 = host.find(':') != std::string::npos;
-    return ipv6 ? fmt::format("{}://[{}]:{}", scheme, host, port) : fmt::format("{}://{}:{}", scheme, host, port);
+    return ipv6 ? fmt::format("{}://[{}]:{}", scheme, host, port)
+                : fmt::format("{}://{}:{}", scheme, host, port);
 }
 
 class RunningSimulator final : public Simulator {
@@ -44,8 +45,8 @@ public:
     void stop() override;
 
 private:
-    Status listen_http2(net::ServerOptions options, std::uint16_t port, std::uint32_t streams, Reception& reception,
-                        std::uint16_t& bound, std::uint16_t& bound_control);
+    Status listen_http2(net::ServerOptions options, std::uint16_t port, std::uint32_t streams,
+                        Reception& reception, std::uint16_t& bound, std::uint16_t& bound_control);
     Status listen_http(net::ServerOptions options, std::uint16_t port, net::RequestHandler& handler,
                        std::uint16_t& bound);
 
@@ -71,11 +72,13 @@ Status RunningSimulator::listen(const SimulatorOptions& options) {
     server.max_body_bytes = kMaxBodyBytes;
     server.certificate_pem = credentials_.server.certificate_pem;
     server.key_pem = credentials_.server.key_pem;
-    if (auto s = listen_http2(server, options.apns_port, kApnsStreams, at_apns_, ports_.apns, ports_.apns_control);
+    if (auto s =
+            listen_http2(server, options.apns_port, kApnsStreams, at_apns_, ports_.apns, ports_.apns_control);
         !s) {
         return s;
     }
-    if (auto s = listen_http2(server, options.fcm_port, kFcmStreams, at_fcm_, ports_.fcm, ports_.fcm_control); !s) {
+    if (auto s = listen_http2(server, options.fcm_port, kFcmStreams, at_fcm_, ports_.fcm, ports_.fcm_control);
+        !s) {
         return s;
     }
     if (auto s = listen_http(server, options.twilio_port, at_twilio_, ports_.twilio); !s) return s;
@@ -84,7 +87,8 @@ Status RunningSimulator::listen(const SimulatorOptions& options) {
 }
 
 Status RunningSimulator::listen_http2(net::ServerOptions options, std::uint16_t port, std::uint32_t streams,
-                                      Reception& reception, std::uint16_t& bound, std::uint16_t& bound_control) {
+                                      Reception& reception, std::uint16_t& bound,
+                                      std::uint16_t& bound_control) {
     options.port = port;
     options.max_concurrent_streams = streams;
     auto server = net::Http2Server::start(options, reception);
@@ -95,8 +99,8 @@ Status RunningSimulator::listen_http2(net::ServerOptions options, std::uint16_t 
     return listen_http(options, control_port, reception.beside_only(), bound_control);
 }
 
-Status RunningSimulator::listen_http(net::ServerOptions options, std::uint16_t port, net::RequestHandler& handler,
-                                     std::uint16_t& bound) {
+Status RunningSimulator::listen_http(net::ServerOptions options, std::uint16_t port,
+                                     net::RequestHandler& handler, std::uint16_t& bound) {
     options.port = port;
     auto server = net::HttpServer::start(options, handler);
     if (!server) return fail(server.error());

@@ -61,7 +61,8 @@ protected:
 
     static net::HttpResult call(net::HttpClient& client, net::HttpRequest request) {
         std::promise<net::HttpResult> promise;
-        client.send(std::move(request), {{}, [&](net::HttpResult result) { promise.set_value(std::move(result)); }});
+        client.send(std::move(request),
+                    {{}, [&](net::HttpResult result) { promise.set_value(std::move(result)); }});
         return promise.get_future().get();
     }
     net::HttpResult http(const std::string& method, const std::string& url, std::string body = "",
@@ -106,10 +107,11 @@ protected:
         const std::string header = fmt::format(R"({{"alg":"ES256","kid":"{}"}})", told("apns", "key_id"));
         net::HttpRequest request;
         request.url = told("apns", "url") + "/3/device/" + device;
-        request.headers = {{"authorization", "bearer " + jwt(header, claims, content("apns.p8"), net::sign_es256)},
-                           {"apns-topic", told("apns", "topic")},
-                           {"apns-push-type", "alert"},
-                           {"apns-id", "123e4567-e89b-12d3-a456-426614174000"}};
+        request.headers = {
+            {"authorization", "bearer " + jwt(header, claims, content("apns.p8"), net::sign_es256)},
+            {"apns-topic", told("apns", "topic")},
+            {"apns-push-type", "alert"},
+            {"apns-id", "123e4567-e89b-12d3-a456-426614174000"}};
         request.body = R"({"aps":{"alert":"hi"},"herald":{"id":"n.0.1","attempt":1}})";
         return request;
     }
@@ -122,22 +124,26 @@ protected:
                            {"Content-Type", "application/x-www-form-urlencoded"},
                            {"X-Herald-Delivery", "n.0.2"},
                            {"X-Herald-Attempt", "3"}};
-        request.body = net::form_encode({{"To", "+14155550100"}, {"From", told("twilio", "from")}, {"Body", "hi"}});
+        request.body =
+            net::form_encode({{"To", "+14155550100"}, {"From", told("twilio", "from")}, {"Body", "hi"}});
         return request;
     }
     std::string fcm_access_token() {
         const Json account = Json::parse(content("fcm-service-account.json")).value();
         const std::int64_t now_s = to_millis(SystemClock().now()) / 1000;
         JsonWriter claims;
-        claims.begin_object().member("iss", account.text("client_email")).member("aud", account.text("token_uri"));
+        claims.begin_object()
+            .member("iss", account.text("client_email"))
+            .member("aud", account.text("token_uri"));
         claims.member("scope", "https://www.googleapis.com/auth/firebase.messaging");
         claims.member("iat", now_s).member("exp", now_s + 3600).end_object();
         const auto assertion = jwt(R"({"alg":"RS256","typ":"JWT"})", claims,
                                    std::string(account.text("private_key")), net::sign_rs256);
-        const auto answer = http("POST", told("fcm", "token_url"),
-                                 net::form_encode({{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
-                                                   {"assertion", assertion}}),
-                                 {{"Content-Type", "application/x-www-form-urlencoded"}});
+        const auto answer =
+            http("POST", told("fcm", "token_url"),
+                 net::form_encode({{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+                                   {"assertion", assertion}}),
+                 {{"Content-Type", "application/x-www-form-urlencoded"}});
         EXPECT_TRUE(answer && answer->status == 200) << (answer ? answer->body : answer.error().detail);
         return std::string(Json::parse(answer->body)->text("access_token"));
     }
@@ -184,7 +190,8 @@ TEST_F(SimulatorTest, FcmTakesAPushWithATokenOfItsOwnEndpoint) {
     const auto client = http2("fcm");
     net::HttpRequest request;
     request.url = told("fcm", "url") + "/v1/projects/" + told("fcm", "project_id") + "/messages:send";
-    request.headers = {{"authorization", "Bearer " + fcm_access_token()}, {"content-type", "application/json"}};
+    request.headers = {{"authorization", "Bearer " + fcm_access_token()},
+                       {"content-type", "application/json"}};
     request.body = R"({"message":{"token":"abc","data":{"herald_id":"n.0.4","herald_attempt":"2"}}})";
     const auto result = call(*client, request);
     ASSERT_TRUE(result) << result.error().detail;
@@ -210,9 +217,9 @@ TEST_F(SimulatorTest, SendgridTakesAMail) {
         R"({{"personalizations":[{{"to":[{{"email":"ada@example.org"}}]}}],"from":{{"email":"{}"}},"subject":"s",
             "content":[{{"type":"text/plain","value":"hi"}}],"custom_args":{{"herald_id":"n.0.3"}}}})",
         told("sendgrid", "from"));
-    const auto result = http("POST", told("sendgrid", "url") + "/v3/mail/send", body,
-                             {{"Authorization", "Bearer " + told("sendgrid", "api_key")},
-                              {"Content-Type", "application/json"}});
+    const auto result = http(
+        "POST", told("sendgrid", "url") + "/v3/mail/send", body,
+        {{"Authorization", "Bearer " + told("sendgrid", "api_key")}, {"Content-Type", "application/json"}});
     ASSERT_TRUE(result) << result.error().detail;
     EXPECT_EQ(result->status, 202) << result->body;
     EXPECT_TRUE(net::find_header(result->headers, "x-message-id"));
@@ -295,7 +302,8 @@ TEST_F(SimulatorTest, AWarmStartMakesNoKeys) {
     const auto took = std::chrono::steady_clock::now() - begun;
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(content("apns.p8"), key);
-    RecordProperty("warm_start_us", static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+    RecordProperty("warm_start_us",
+                   static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
 }
 
 TEST_F(SimulatorTest, SaysWhichAddressIsTaken) {

@@ -19,7 +19,8 @@ constexpr std::size_t kMaxBodyCharacters = 1600;
 constexpr std::int64_t kMaxValidityS = 36'000;
 
 std::string_view field(const Form& form, std::string_view name) {
-    const auto found = std::find_if(form.begin(), form.end(), [&](const auto& entry) { return entry.first == name; });
+    const auto found =
+        std::find_if(form.begin(), form.end(), [&](const auto& entry) { return entry.first == name; });
     return found == form.end() ? std::string_view{} : std::string_view(found->second);
 }
 
@@ -41,7 +42,8 @@ bool is_validity(std::string_view text) {
 }
 
 bool is_url(std::string_view text) {
-    return (text.starts_with("http://") || text.starts_with("https://")) && text.find(' ') == std::string_view::npos;
+    return (text.starts_with("http://") || text.starts_with("https://")) &&
+           text.find(' ') == std::string_view::npos;
 }
 
 std::string rfc2822(TimePoint now) {
@@ -75,16 +77,22 @@ std::string message_of(int code, std::string_view from, std::string_view to) {
         case 21211: return fmt::format("Invalid 'To' Phone Number: {}", to);
         case 21212: return fmt::format("Invalid From Number (caller ID): {}", from);
         case 21408:
-            return fmt::format("Permission to send an SMS has not been enabled for the region indicated by the "
-                               "'To' number: {}", to);
+            return fmt::format(
+                "Permission to send an SMS has not been enabled for the region indicated by the "
+                "'To' number: {}",
+                to);
         case 21606:
-            return fmt::format("The 'From' phone number provided ({}) is not a valid message-capable Twilio phone "
-                               "number for this destination.", from);
+            return fmt::format(
+                "The 'From' phone number provided ({}) is not a valid message-capable Twilio phone "
+                "number for this destination.",
+                from);
         case 21610: return "Attempt to send to unsubscribed recipient";
         case 21611: return "This 'From' number has exceeded the maximum number of queued messages";
         case 21612:
-            return fmt::format("The 'To' phone number: {}, is not currently reachable using the 'From' phone number: "
-                               "{} via SMS.", to, from);
+            return fmt::format(
+                "The 'To' phone number: {}, is not currently reachable using the 'From' phone number: "
+                "{} via SMS.",
+                to, from);
         case 21614: return fmt::format("To number: {}, is not a mobile number", to);
         default: return "Bad request";
     }
@@ -103,7 +111,8 @@ Failure failure_of(int status) {
         case 405: return {20004, "Method not allowed"};
         case 429: return {20429, "Too Many Requests"};
         case 503: return {20503, "Service unavailable"};
-        default: return status >= 500 ? Failure{20500, "Internal Server Error"} : Failure{20001, "Bad request"};
+        default:
+            return status >= 500 ? Failure{20500, "Internal Server Error"} : Failure{20001, "Bad request"};
     }
 }
 
@@ -141,7 +150,8 @@ Twilio::Refusal Twilio::check(const net::ServerRequest& request, const Form& for
         return {404, 20404, fmt::format("The requested resource {} was not found", request.path)};
     }
     if (request.method != "POST") return {405, 20004, "Method not allowed"};
-    const bool readable = std::all_of(form.begin(), form.end(), [](const auto& f) { return is_valid_utf8(f.second); });
+    const bool readable =
+        std::all_of(form.begin(), form.end(), [](const auto& f) { return is_valid_utf8(f.second); });
     if (!readable) return {400, 20001, "The form is not valid UTF-8"};
 
     const auto from = field(form, "From");
@@ -194,7 +204,10 @@ std::string Twilio::created(const Form& form) const {
     };
     JsonWriter out;
     out.begin_object().member("account_sid", credentials_.account_sid).member("api_version", "2010-04-01");
-    out.member("body", body).member("date_created", now).member("date_sent", nullptr).member("date_updated", now);
+    out.member("body", body)
+        .member("date_created", now)
+        .member("date_sent", nullptr)
+        .member("date_updated", now);
     out.member("direction", "outbound-api").member("error_code", nullptr).member("error_message", nullptr);
     out.member("from", or_null(field(form, "From"))).member("messaging_service_sid", or_null(service));
     out.member("num_media", field(form, "MediaUrl").empty() ? "0" : "1");

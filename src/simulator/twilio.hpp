@@ -10,8 +10,8 @@
 
 namespace herald::simulator {
 
-/// Twilio's Messages resource: creating a message (www.twilio.com/docs/messaging/api/message-resource). Looking
-/// messages up and status callbacks are not here yet.
+/// Twilio's Messages resource: creating a message (www.twilio.com/docs/messaging/api/message-resource).
+/// Looking messages up and status callbacks are not here yet.
 class Twilio final : public SimulatedProvider {
 public:
     /// `clock` must outlive this.

@@ -73,12 +73,20 @@ std::vector<Case> cases() {
         {"sender_not_owned", field("From", "+15005550007"), 400, "21606"},
         {"sender_queue_full", field("From", "+15005550008"), 400, "21611"},
         {"sender_of_somebody_else", field("From", "+14155550199"), 400, "21606"},
-        {"service", request_with({{"To", "+14155550100"}, {"MessagingServiceSid", service}, {"Body", "x"}}), 201, ""},
+        {"service", request_with({{"To", "+14155550100"}, {"MessagingServiceSid", service}, {"Body", "x"}}),
+         201, ""},
         {"bad_service", field("MessagingServiceSid", "MGx"), 400, "21701"},
         {"no_body", field("Body", ""), 400, "21602"},
         {"body_at_limit", field("Body", std::string(1600, 'x')), 201, ""},
         {"body_too_long", field("Body", std::string(1601, 'x')), 400, "21617"},
-        {"body_counts_characters", field("Body", [] { std::string b; for (int i = 0; i < 1600; ++i) b += "é"; return b; }()), 201, ""},
+        {"body_counts_characters",
+         field("Body",
+               [] {
+                   std::string b;
+                   for (int i = 0; i < 1600; ++i) b += "é";
+                   return b;
+               }()),
+         201, ""},
         {"not_utf8", field("Body", "\xff"), 400, "20001"},
         {"bad_callback", field("StatusCallback", "nowhere"), 400, "21609"},
         {"good_callback", field("StatusCallback", "http://127.0.0.1/x"), 201, ""},
@@ -119,7 +127,8 @@ TEST(TwilioTest, AnswersTheMessageInTwiliosShape) {
     EXPECT_EQ(body.text("num_segments"), "1");
     EXPECT_EQ(body.text("from"), "+15005550006");
     EXPECT_TRUE(body.find("messaging_service_sid")->is_null());
-    EXPECT_EQ(body.text("uri"), "/2010-04-01/Accounts/" + kCredentials.account_sid + "/Messages/" + sid + ".json");
+    EXPECT_EQ(body.text("uri"),
+              "/2010-04-01/Accounts/" + kCredentials.account_sid + "/Messages/" + sid + ".json");
     EXPECT_EQ(body.as_object()->size(), 20u);
 }
 

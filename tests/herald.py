@@ -1,0 +1,191 @@
+"""Starts the built program and talks to it as anybody would: processes, HTTP, JSON."""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROVIDERS = ("apns", "fcm", "twilio", "sendgrid")
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.text = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.text)
+
+    def __repr__(self):
+        return f"{self.status} {self.text[:500]}"
+
+
+def call(method, url, body=None, headers=None, timeout=10):
+    """Any status is an answer; no answer is an exception."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method)
+    if data is not None:
+        request.add_header("Content-Type", "application/json")
+    for name, value in (headers or {}).items():
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return Answer(response.status, response.headers, response.read().decode())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.headers, error.read().decode())
+
+
+def wait_until(condition, seconds=10, what="the condition"):
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {seconds} s")
+        time.sleep(0.02)
+
+
+class Process:
+    """One herald process; its JSON log lines are kept and can be waited for."""
+
+    def __init__(self, command, environment, binary="herald"):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("HERALD_")}
+        env.update({k: str(v) for k, v in environment.items()})
+        path = Path(os.environ.get("BUILD_DIR", ROOT / "build" / "release")) / binary
+        self.started = time.monotonic()
+        self.process = subprocess.Popen([str(path), *command.split()], env=env, stderr=subprocess.PIPE, text=True)
+        self.lines, self.events = [], queue.Queue()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.lines.append(line)
+            del self.lines[:-5000]
+            try:
+                self.events.put(json.loads(line))
+            except json.JSONDecodeError:
+                pass
+        self.events.put(None)
+
+    def wait_for(self, event, seconds=10):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                found = self.events.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {event} within {seconds} s:\n{''.join(self.lines[-30:])}")
+            if found is None:
+                self.process.wait()
+                raise AssertionError(f"ended with {self.process.returncode} before {event}:\n{''.join(self.lines[-30:])}")
+            if found.get("event") == event:
+                return found
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds=30):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+class Simulators:
+    """`herald simulate` in a process of its own, and the books it keeps."""
+
+    def __init__(self, folder):
+        self.dir = Path(folder) / "simulator"
+        self.process = Process("simulate", {"HERALD_SIMULATOR_DIR": self.dir, "HERALD_SIMULATOR_PORT": 0})
+        ready = self.process.wait_for("simulate.ready")
+        self.control = {
+            "apns": f"http://127.0.0.1:{ready['apns_control']}",
+            "fcm": f"http://127.0.0.1:{ready['fcm_control']}",
+            "twilio": f"http://127.0.0.1:{ready['twilio']}",
+            "sendgrid": f"http://127.0.0.1:{ready['sendgrid']}",
+        }
+
+    def faults(self, provider, *rules, seed=1):
+        answer = call("PUT", self.control[provider] + "/faults", {"rules": list(rules), "seed": seed})
+        assert answer.status in (200, 204), answer
+
+    def no_faults(self):
+        for provider in PROVIDERS:
+            call("DELETE", self.control[provider] + "/faults")
+
+    def messages(self, provider, **filters):
+        query = "&".join(f"{k}={v}" for k, v in {"limit": 1000000, **filters}.items())
+        return call("GET", f"{self.control[provider]}/messages?{query}", timeout=30).json["data"]
+
+    def all_messages(self, **filters):
+        return [dict(row, provider=p) for p in PROVIDERS for row in self.messages(p, **filters)]
+
+    def forget(self):
+        for provider in PROVIDERS:
+            call("DELETE", self.control[provider] + "/messages")
+
+    def stop(self):
+        self.process.stop()
+
+
+class Herald:
+    """One `herald serve` over a data folder, with simulators beside it."""
+
+    def __init__(self, folder=None, simulators=None, binary="herald", **settings):
+        self.own_folder = folder is None
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="herald-test-"))
+        self.simulators = simulators or Simulators(self.folder)
+        self.own_simulators = simulators is None
+        self.settings = settings
+        self.binary = binary
+        self.start()
+
+    def start(self, **more):
+        environment = {
+            "HERALD_DATA_DIR": self.folder / "data",
+            "HERALD_LISTEN": "127.0.0.1:0",
+            "HERALD_SIMULATOR_DIR": self.simulators.dir,
+            **self.settings,
+            **more,
+        }
+        self.process = Process("serve", environment, self.binary)
+        ready = self.process.wait_for("serve.ready")
+        self.seconds_to_ready = time.monotonic() - self.process.started
+        self.url = f"http://127.0.0.1:{ready['port']}"
+
+    def call(self, method, path, body=None, **kwargs):
+        return call(method, self.url + path, body, **kwargs)
+
+    def send(self, user="user123", template="welcome", channels=("push", "email"), headers=None, **fields):
+        body = {"user_id": user, "template_id": template, "data": {"username": "john_doe"}, **fields}
+        if channels:
+            body["channels"] = list(channels)
+        return self.call("POST", "/api/v1/notifications", body, headers=headers)
+
+    def notification(self, id):
+        return self.call("GET", f"/api/v1/notifications/{id}").json
+
+    def wait_final(self, id, seconds=15):
+        open_states = ("accepted", "scheduled", "in_progress")
+        return wait_until(lambda: (n := self.notification(id))["status"] not in open_states and n, seconds, f"{id} final")
+
+    def metrics(self):
+        return self.call("GET", "/metrics").text
+
+    def close(self):
+        if self.process.process.poll() is None:
+            self.process.stop()
+        if self.own_simulators:
+            self.simulators.stop()
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
