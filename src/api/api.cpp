@@ -39,12 +39,14 @@ void Api::on_request(std::shared_ptr<net::Exchange> exchange) {
     auto call = std::make_shared<Call>(std::move(exchange), std::move(route), parts_.clock, meter_, open_);
     const auto pattern = call->pattern();
     if (pattern.empty()) return call->answer(refuse(ProblemCode::not_found, "The API has no such path."));
-    if (method == "OPTIONS") return call->answer(net::HttpResponse{204, {{"allow", allowed_methods(pattern)}}, ""});
+    if (method == "OPTIONS")
+        return call->answer(net::HttpResponse{204, {{"allow", allowed_methods(pattern)}}, ""});
     if (!endpoint) return call->answer(refuse_method(pattern));
     if (endpoint->access == Access::keyed) {
         auto tenant = authentication_.tenant_of(call->request().headers);
         if (!tenant) {
-            return call->answer(refuse(ProblemCode::unauthorized, "Send the header Authorization: Bearer <API key>."));
+            return call->answer(
+                refuse(ProblemCode::unauthorized, "Send the header Authorization: Bearer <API key>."));
         }
         call->tenant = *std::move(tenant);
     }
@@ -52,7 +54,9 @@ void Api::on_request(std::shared_ptr<net::Exchange> exchange) {
 }
 
 void Api::run(const Handler& handler, std::shared_ptr<Call> call) {
-    if (const auto* at_once = std::get_if<AtOnce>(&handler)) return call->answer(at_once->answer(parts_, *call));
+    if (const auto* at_once = std::get_if<AtOnce>(&handler)) {
+        return call->answer(at_once->answer(parts_, *call));
+    }
     if (const auto* later = std::get_if<Later>(&handler)) return later->begin(parts_, std::move(call));
     const auto answer = std::get<OnReader>(handler).answer;
     const bool posted = parts_.readers.post([this, answer, call] { call->answer(answer(parts_, *call)); });

@@ -15,11 +15,13 @@ struct ApiOptions {
     bool anonymous = false;  ///< requests without a key are the default tenant's
 };
 
-/// The HTTP API. Never blocks the thread that calls it: what needs the store runs on the readers. Thread-safe.
+/// The HTTP API. Never blocks the thread that calls it: what needs the store runs on the readers.
+/// Thread-safe.
 class Api final : public net::RequestHandler {
 public:
     Api(ApiOptions options, const ApiParts& parts);
-    /// Waits until every request that was begun is answered: the readers and the intake must still be running.
+    /// Waits until every request that was begun is answered: the readers and the intake must still be
+    /// running.
     ~Api() override;
 
     void on_request(std::shared_ptr<net::Exchange> exchange) override;

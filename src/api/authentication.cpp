@@ -9,9 +9,10 @@ namespace {
 std::string_view bearer_token(std::string_view authorization) {
     constexpr std::string_view scheme = "bearer ";
     if (authorization.size() < scheme.size()) return {};
-    const bool is_bearer = std::equal(scheme.begin(), scheme.end(), authorization.begin(), [](char expected, char c) {
-        return expected == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    });
+    const bool is_bearer =
+        std::equal(scheme.begin(), scheme.end(), authorization.begin(), [](char expected, char c) {
+            return expected == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+        });
     if (!is_bearer) return {};
     authorization.remove_prefix(scheme.size());
     authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));

@@ -21,10 +21,11 @@ namespace api {
 class Authentication {
 public:
     /// `anonymous`: a request without any key is the default tenant's.
-    Authentication(std::vector<ApiKey> keys, bool anonymous) : keys_(std::move(keys)), anonymous_(anonymous) {}
+    Authentication(std::vector<ApiKey> keys, bool anonymous)
+        : keys_(std::move(keys)), anonymous_(anonymous) {}
 
-    /// Nothing when the request bears no key of ours. A wrong key is refused even where none is needed, unless
-    /// there are no keys at all.
+    /// Nothing when the request bears no key of ours. A wrong key is refused even where none is needed,
+    /// unless there are no keys at all.
     std::optional<TenantId> tenant_of(const net::Headers& headers) const;
 
 private:

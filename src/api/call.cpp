@@ -29,8 +29,9 @@ void OpenCalls::wait_for_none() {
 
 std::string request_id_of(const net::Headers& headers, TimePoint now) {
     const auto given = net::find_header(headers, "x-request-id");
-    const bool usable = given && !given->empty() && given->size() <= kMaxRequestIdBytes &&
-                        std::all_of(given->begin(), given->end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+    const bool usable =
+        given && !given->empty() && given->size() <= kMaxRequestIdBytes &&
+        std::all_of(given->begin(), given->end(), [](char c) { return c >= 0x20 && c < 0x7f; });
     return usable ? std::string(*given) : to_string(Uuid::v7(now));
 }
 

@@ -7,8 +7,8 @@
 namespace herald::api {
 namespace {
 
-/// The producer's message.timeout.ms (5 min) + 10 s: a request that was given this id is in the log by then, or
-/// never will be.
+/// The producer's message.timeout.ms (5 min) + 10 s: a request that was given this id is in the log by then,
+/// or never will be.
 constexpr Millis kLongestAppend{310'000};
 
 void write_text_or_null(JsonWriter& out, std::string_view name, const std::string& text) {
@@ -25,8 +25,9 @@ void write_time_or_null(JsonWriter& out, std::string_view name, std::optional<Ti
 
 std::string_view action_of(const Plan& plan) {
     if (plan.wait_until) return "wait";
-    const bool sends = std::any_of(plan.entries.begin(), plan.entries.end(),
-                                   [](const PlanEntry& entry) { return entry.state == DeliveryState::planned; });
+    const bool sends = std::any_of(plan.entries.begin(), plan.entries.end(), [](const PlanEntry& entry) {
+        return entry.state == DeliveryState::planned;
+    });
     return sends ? "send" : "skip";
 }
 

@@ -849,8 +849,8 @@ constexpr std::string_view kDocument = R"json({
       },
       "not_accepted_or_purged": {
         "value": {
-          "type": "/problems/not_accepted_or_purged",
-          "title": "The notification was never accepted, or is no longer kept", "status": 404,
+          "type": "/problems/not_accepted_or_purged", "title": "Never accepted, or no longer kept",
+          "status": 404,
           "detail": "It was not accepted, or its retention has ended; it will not be sent.",
           "code": "not_accepted_or_purged",
           "errors": [],
@@ -859,7 +859,7 @@ constexpr std::string_view kDocument = R"json({
       },
       "method_not_allowed": {
         "value": {
-          "type": "/problems/method_not_allowed", "title": "The path has no such method", "status": 405,
+          "type": "/problems/method_not_allowed", "title": "No such method here", "status": 405,
           "detail": "The Allow header names the methods of this path.", "code": "method_not_allowed",
           "errors": [],
           "request_id": "req-1"
@@ -917,8 +917,8 @@ constexpr std::string_view kDocument = R"json({
       },
       "missing_data": {
         "value": {
-          "type": "/problems/missing_data", "title": "The template needs data that is missing",
-          "status": 422, "detail": "the request does not fit its template", "code": "missing_data",
+          "type": "/problems/missing_data", "title": "The template lacks data", "status": 422,
+          "detail": "the request does not fit its template", "code": "missing_data",
           "errors": [
             {"path": "data.username", "code": "missing_data", "message": "the template needs it"}
           ],
@@ -936,8 +936,8 @@ constexpr std::string_view kDocument = R"json({
       },
       "head_too_large": {
         "value": {
-          "type": "/problems/head_too_large", "title": "The head of the request is too large",
-          "status": 431, "detail": "the head is larger than 16384 bytes", "code": "head_too_large",
+          "type": "/problems/head_too_large", "title": "The head is too large", "status": 431,
+          "detail": "the head is larger than 16384 bytes", "code": "head_too_large",
           "errors": [],
           "request_id": "req-1"
         }

@@ -40,12 +40,16 @@ ProblemCode code_of(Refusal refusal) {
 std::string_view detail_of(ProblemCode failed_port) {
     if (failed_port == ProblemCode::invalid_request) return "The store refuses this content.";
     if (failed_port == ProblemCode::store_busy) return "Nothing was changed; try again.";
-    if (failed_port == ProblemCode::store_unavailable) return "The store did not answer: a change may have been made.";
+    if (failed_port == ProblemCode::store_unavailable) {
+        return "The store did not answer: a change may have been made.";
+    }
     return "The log has more under this request_id.";
 }
 
 void append_code_headers(net::Headers& headers, const Problem& problem, int status) {
-    if (status == 503 || problem.code == ProblemCode::idempotency_in_flight) headers.push_back({"retry-after", "1"});
+    if (status == 503 || problem.code == ProblemCode::idempotency_in_flight) {
+        headers.push_back({"retry-after", "1"});
+    }
     if (problem.code == ProblemCode::unauthorized) headers.push_back({"www-authenticate", "Bearer"});
 }
 
@@ -59,8 +63,8 @@ ProblemKind kind_of(ProblemCode code) {
         case ProblemCode::unauthorized: return {401, "unauthorized", "A valid API key is required"};
         case ProblemCode::not_found: return {404, "not_found", "There is no such thing"};
         case ProblemCode::not_accepted_or_purged:
-            return {404, "not_accepted_or_purged", "The notification was never accepted, or is no longer kept"};
-        case ProblemCode::method_not_allowed: return {405, "method_not_allowed", "The path has no such method"};
+            return {404, "not_accepted_or_purged", "Never accepted, or no longer kept"};
+        case ProblemCode::method_not_allowed: return {405, "method_not_allowed", "No such method here"};
         case ProblemCode::request_timeout: return {408, "request_timeout", "The request came too slowly"};
         case ProblemCode::idempotency_in_flight:
             return {409, "idempotency_in_flight", "A request with this idempotency key is being accepted"};
@@ -69,10 +73,10 @@ ProblemKind kind_of(ProblemCode code) {
             return {415, "unsupported_media_type", "The body must be application/json"};
         case ProblemCode::invalid_request: return {422, "invalid_request", "The request is not valid"};
         case ProblemCode::unknown_template: return {422, "unknown_template", "There is no such template"};
-        case ProblemCode::missing_data: return {422, "missing_data", "The template needs data that is missing"};
+        case ProblemCode::missing_data: return {422, "missing_data", "The template lacks data"};
         case ProblemCode::idempotency_mismatch:
             return {422, "idempotency_mismatch", "The idempotency key was used with another body"};
-        case ProblemCode::head_too_large: return {431, "head_too_large", "The head of the request is too large"};
+        case ProblemCode::head_too_large: return {431, "head_too_large", "The head is too large"};
         case ProblemCode::internal: return {500, "internal", "Something went wrong inside"};
         case ProblemCode::log_full: return {503, "log_full", "Not accepted: too much is waiting"};
         case ProblemCode::not_accepted: return {503, "not_accepted", "Not accepted"};

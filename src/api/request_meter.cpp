@@ -10,7 +10,8 @@ namespace {
 
 /// The method as a label: whatever a client makes up counts as one.
 std::string_view known_method(std::string_view method) {
-    constexpr std::array<std::string_view, 7> known{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    constexpr std::array<std::string_view, 7> known{"GET",   "HEAD",   "POST",   "PUT",
+                                                    "PATCH", "DELETE", "OPTIONS"};
     const auto found = std::find(known.begin(), known.end(), method);
     return found == known.end() ? "other" : *found;
 }
@@ -35,17 +36,17 @@ void RequestMeter::answered(const AnsweredRequest& request) {
                 {"cause", request.cause}});
 }
 
-RequestMeter::Instruments RequestMeter::instruments(std::string_view route, std::string_view method, int status) {
+RequestMeter::Instruments RequestMeter::instruments(std::string_view route, std::string_view method,
+                                                    int status) {
     std::lock_guard lock(mutex_);
     auto& found = instruments_[{route, method, status}];
     if (found.total) return found;
-    found.total = &metrics_.counter("herald_http_requests_total", "Requests answered.",
-                                    {{"route", std::string(route)},
-                                     {"method", std::string(method)},
-                                     {"status", std::to_string(status)}});
+    found.total = &metrics_.counter(
+        "herald_http_requests_total", "Requests answered.",
+        {{"route", std::string(route)}, {"method", std::string(method)}, {"status", std::to_string(status)}});
     found.seconds = &metrics_.histogram("herald_http_request_seconds",
-                                        "From the whole request to its answer being handed over.", latency_bounds(),
-                                        {{"route", std::string(route)}});
+                                        "From the whole request to its answer being handed over.",
+                                        latency_bounds(), {{"route", std::string(route)}});
     return found;
 }
 

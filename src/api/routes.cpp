@@ -36,7 +36,9 @@ std::string_view take_segment(std::string_view& path) {
 
 /// Splits before it decodes, so that an id may contain an encoded slash.
 bool matches(std::string_view pattern, std::string_view path, std::string_view& id) {
-    if (std::count(pattern.begin(), pattern.end(), '/') != std::count(path.begin(), path.end(), '/')) return false;
+    if (std::count(pattern.begin(), pattern.end(), '/') != std::count(path.begin(), path.end(), '/')) {
+        return false;
+    }
     while (!pattern.empty() || !path.empty()) {
         const auto expected = take_segment(pattern);
         const auto segment = take_segment(path);
@@ -57,7 +59,9 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
         if (!matches(endpoint.pattern, path, id)) continue;
         match.pattern = endpoint.pattern;
         match.id = net::percent_decode(id);
-        if (endpoint.method == method || (endpoint.method == "GET" && method == "HEAD")) match.endpoint = &endpoint;
+        if (endpoint.method == method || (endpoint.method == "GET" && method == "HEAD")) {
+            match.endpoint = &endpoint;
+        }
     }
     return match;
 }

@@ -21,7 +21,9 @@ std::string read_client_id(ObjectReader& reader, std::string_view name) {
 std::vector<Channel> read_channels(ObjectReader& reader, std::vector<FieldError>& errors) {
     std::vector<Channel> channels;
     const auto* items = reader.array("channels", kChannels.size());
-    if (items && items->empty()) reader.error("channels", "length", "must name a channel, or be left out for all");
+    if (items && items->empty()) {
+        reader.error("channels", "length", "must name a channel, or be left out for all");
+    }
     for (std::size_t i = 0; items && i < items->size(); ++i) {
         const auto path = fmt::format("channels[{}]", i);
         const auto* name = (*items)[i].as_string();
@@ -43,7 +45,8 @@ std::optional<TimePoint> read_send_at(ObjectReader& reader, TimePoint now) {
     if (!text) return std::nullopt;
     const auto time = parse_rfc3339(*text);
     if (!time) {
-        reader.error("send_at", "format", "must be an RFC 3339 time with a zone, such as 2026-01-31T09:00:00Z");
+        reader.error("send_at", "format",
+                     "must be an RFC 3339 time with a zone, such as 2026-01-31T09:00:00Z");
         return std::nullopt;
     }
     if (*time > now + std::chrono::seconds(kMaxSendAheadSeconds)) {
@@ -56,7 +59,8 @@ Json read_metadata(ObjectReader& reader) {
     const auto* metadata = reader.object("metadata");
     if (!metadata) return Json(Json::Object{});
     if (metadata->dump().size() > kMaxMetadataBytes) {
-        reader.error("metadata", "length", fmt::format("must have at most {} bytes as JSON", kMaxMetadataBytes));
+        reader.error("metadata", "length",
+                     fmt::format("must have at most {} bytes as JSON", kMaxMetadataBytes));
     }
     return *metadata;
 }
@@ -86,7 +90,8 @@ SendRequest read_send_request(const Json& body, TimePoint now, std::vector<Field
 std::optional<SendRequest::Idempotency> read_idempotency(const Call& call, std::vector<FieldError>& errors) {
     const auto key = net::find_header(call.request().headers, "idempotency-key");
     if (!key) return std::nullopt;
-    const bool printable = std::all_of(key->begin(), key->end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+    const bool printable =
+        std::all_of(key->begin(), key->end(), [](char c) { return c >= 0x20 && c < 0x7f; });
     if (key->empty() || key->size() > kMaxIdempotencyKeyBytes || !printable) {
         errors.push_back({"Idempotency-Key", "format", "must have 1 to 255 bytes of printable ASCII"});
     }

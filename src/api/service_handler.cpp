@@ -16,7 +16,9 @@ std::string health_body(std::string_view status, const std::map<std::string, std
 
 }  // namespace
 
-Reply get_openapi(const ApiParts&, const Call&) { return json_response(200, std::string(openapi_document())); }
+Reply get_openapi(const ApiParts&, const Call&) {
+    return json_response(200, std::string(openapi_document()));
+}
 
 Reply get_health(const ApiParts& parts, const Call&) {
     const auto ill = parts.readiness.ill_parts();

@@ -22,7 +22,8 @@ OrProblem<std::optional<int>> read_number(const Call& call, std::string_view nam
     const char* const end = text->data() + text->size();
     const auto [at, ec] = std::from_chars(text->data(), end, number);
     if (ec == std::errc{} && at == end && number >= 1 && number <= max) return number;
-    return refuse_fields({{std::string(name), "range", fmt::format("must be a whole number from 1 to {}", max)}});
+    return refuse_fields(
+        {{std::string(name), "range", fmt::format("must be a whole number from 1 to {}", max)}});
 }
 
 /// The id after which the page begins. Clients are to take the cursor as it is, hence base64url.
@@ -94,8 +95,9 @@ Reply post_template(const ApiParts& parts, const Call& call) {
     out.begin_object().member("id", id.str()).member("version", *version);
     out.member("created_at", to_rfc3339(now)).end_object();
     const auto segment = net::form_encode({{id.str(), ""}});  // `<id>=`
-    net::Headers headers{{"location", fmt::format("/api/v1/templates/{}?version={}",
-                                                  std::string_view(segment).substr(0, segment.size() - 1), *version)}};
+    net::Headers headers{
+        {"location", fmt::format("/api/v1/templates/{}?version={}",
+                                 std::string_view(segment).substr(0, segment.size() - 1), *version)}};
     return json_response(201, out.take(), std::move(headers));
 }
 

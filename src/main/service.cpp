@@ -238,6 +238,12 @@ void Service::watch() {
                     .Set(std::chrono::duration<double>(row.age).count());
             }
         }
+        if (const auto levels = store_->timer_levels()) {
+            for (const auto& level : *levels) {
+                metrics_.gauge("herald_timers_waiting", "Timers, counted up to 100,000.", {{"lane", std::string(to_string(level.lane))}})
+                    .Set(static_cast<double>(level.waiting));
+            }
+        }
         for (const auto& account : accounts_) {
             metrics_.gauge("herald_breaker_state", "0 closed, 1 open, 2 probing.", {{"account", account->traits.name}})
                 .Set(static_cast<double>(account->breaker.state()));

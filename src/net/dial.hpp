@@ -9,13 +9,14 @@
 
 namespace herald::net {
 
-/// Resolves a host anew and connects to its addresses one after the other. Lives on the loop's thread; a name is
-/// resolved on a thread of its own, which the destructor does not wait for.
+/// Resolves a host anew and connects to its addresses one after the other. Lives on the loop's thread; a name
+/// is resolved on a thread of its own, which the destructor does not wait for.
 class Dial {
 public:
     using Done = std::function<void(Result<Fd>)>;
 
-    /// `done` is called once, never inside the constructor, and not after the destructor; it may destroy this.
+    /// `done` is called once, never inside the constructor, and not after the destructor; it may destroy
+    /// this.
     Dial(EventLoop& loop, std::string host, std::uint16_t port, Done done);
     ~Dial();
     Dial(const Dial&) = delete;

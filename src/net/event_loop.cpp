@@ -25,7 +25,8 @@ void control(int epoll, int operation, int fd, std::uint32_t events, std::uint64
 
 }  // namespace
 
-EventLoop::EventLoop() : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+EventLoop::EventLoop()
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     CHECK(epoll_.get() >= 0 && wakeup_.get() >= 0);
     control(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), EPOLLIN, kWakeup);
 }

@@ -14,8 +14,8 @@
 
 namespace herald::net {
 
-/// epoll, timers and tasks on the one thread that calls `run`. Only `post` may be called from other threads, and
-/// any method before `run` begins.
+/// epoll, timers and tasks on the one thread that calls `run`. Only `post` may be called from other threads,
+/// and any method before `run` begins.
 class EventLoop {
 public:
     using Task = std::function<void()>;
@@ -60,7 +60,8 @@ private:
     bool stopping_ = false;
     std::uint64_t next_id_ = 1;
     std::unordered_map<int, Watch> watches_;
-    std::unordered_map<std::uint64_t, int> fd_of_;  ///< an event of a closed descriptor must not hit its successor
+    std::unordered_map<std::uint64_t, int>
+        fd_of_;  ///< an event of a closed descriptor must not hit its successor
     std::map<TimerId, Task> timers_;
     std::vector<Task> deferred_;
 

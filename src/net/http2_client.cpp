@@ -24,14 +24,6 @@ constexpr std::string_view kScheme = "https://";
 
 Instant now() { return std::chrono::steady_clock::now(); }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return out;
-}
-
 struct Target {
     std::string host;
     std::uint16_t port = kHttpsPort;
@@ -44,7 +36,7 @@ struct Target {
 /// Splits `host`, `host:port` and `[address]:port`. Nothing when the port is none.
 std::optional<Target> parse_authority(std::string_view authority) {
     Target target;
-    target.authority = lower(authority);
+    target.authority = http2::lower_case(authority);
     std::string_view host = target.authority;
     const auto colon = host.rfind(':');
     if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
@@ -60,7 +52,7 @@ std::optional<Target> parse_authority(std::string_view authority) {
 }
 
 std::optional<Target> parse_url(std::string_view url) {
-    if (lower(url.substr(0, kScheme.size())) != kScheme) return std::nullopt;
+    if (http2::lower_case(url.substr(0, kScheme.size())) != kScheme) return std::nullopt;
     url.remove_prefix(kScheme.size());
     url = url.substr(0, url.find('#'));
     const auto end = std::min(url.find_first_of("/?"), url.size());
@@ -71,24 +63,13 @@ std::optional<Target> parse_url(std::string_view url) {
     return target;
 }
 
-/// RFC 9113, 8.2.2; `host` becomes :authority, and the length is ours to say.
-bool is_connection_specific(std::string_view name) {
-    return name == "connection" || name == "keep-alive" || name == "proxy-connection" || name == "host" ||
-           name == "transfer-encoding" || name == "upgrade" || name == "content-length";
-}
-
 Headers head_of(const HttpRequest& request, const Target& target) {
     Headers head{{":method", request.method},
                  {":scheme", "https"},
                  {":authority", target.authority},
                  {":path", target.path}};
-    for (const auto& [name, value] : request.headers) {
-        auto lowered = lower(name);
-        if (!is_connection_specific(lowered)) head.push_back({std::move(lowered), value});
-    }
-    if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
-        head.push_back({"content-length", std::to_string(request.body.size())});
-    }
+    const bool has_body = !request.body.empty() || request.method == "POST" || request.method == "PUT";
+    http2::append_fields(head, request.headers, has_body ? std::optional(request.body.size()) : std::nullopt);
     return head;
 }
 
@@ -146,8 +127,9 @@ public:
 class Line final : public Http2Connection::Owner {
 public:
     Line(Lines& lines, const Target& origin) : lines_(lines), origin_(origin) {
-        timer_ = lines_.loop().at(now() + lines_.options().connect_timeout,
-                                  [this] { give_up(fmt::format("connecting to {}: timeout", origin_.authority)); });
+        timer_ = lines_.loop().at(now() + lines_.options().connect_timeout, [this] {
+            give_up(fmt::format("connecting to {}: timeout", origin_.authority));
+        });
         dial_ = std::make_unique<Dial>(lines_.loop(), origin_.host, origin_.port,
                                        [this](Result<Fd> fd) { dialled(std::move(fd)); });
     }
@@ -155,9 +137,11 @@ public:
 
     bool draining() const { return draining_; }
     std::size_t room() const { return ready_ && !draining_ ? connection_->session().room() : 0; }
-    /// Only a line that has answered is: before, the peer may be about to raise its limit, as APNs does after the
-    /// first valid token.
-    bool used_up() const { return ready_ && answered_ && connection_->session().settings_arrived() && room() == 0; }
+    /// Only a line that has answered is: before, the peer may be about to raise its limit, as APNs does after
+    /// the first valid token.
+    bool used_up() const {
+        return ready_ && answered_ && connection_->session().settings_arrived() && room() == 0;
+    }
 
     void open(const CallPtr& call);
     /// The deadline has passed.
@@ -242,8 +226,8 @@ void Line::expire(const CallPtr& call) {
     if (nothing_heard && !probed_at_) probe();
 }
 
-/// Takes the call's stream back. What is in the session's output already goes out whatever we do, so that counts as
-/// written.
+/// Takes the call's stream back. What is in the session's output already goes out whatever we do, so that
+/// counts as written.
 HttpFailure Line::withdraw(Call& call, std::string detail) {
     if (connection_->session().reset(call.stream, http2::kCancel)) call.tell_written();
     connection_->flush_soon();
@@ -286,8 +270,10 @@ void Line::on(http2::StreamClosed& e) {
 }
 
 void Line::on(http2::GoAwayArrived& e) {
-    log::info("http2.goaway", {{"authority", origin_.authority}, {"code", http2::error_name(e.code)},
-                               {"last_stream", e.last_stream}, {"in_flight", calls_.size()}});
+    log::info("http2.goaway", {{"authority", origin_.authority},
+                               {"code", http2::error_name(e.code)},
+                               {"last_stream", e.last_stream},
+                               {"in_flight", calls_.size()}});
     drain(fmt::format("GOAWAY {} {}", http2::error_name(e.code), e.debug_data));
 }
 
@@ -353,7 +339,8 @@ void Line::finish(CallPtr call, HttpResult result) {
 }
 
 void Line::watch_for_silence() {
-    timer_ = lines_.loop().at(connection_->last_received() + lines_.options().ping_after_idle, [this] { silent(); });
+    timer_ = lines_.loop().at(connection_->last_received() + lines_.options().ping_after_idle,
+                              [this] { silent(); });
 }
 
 void Line::silent() {
@@ -376,7 +363,8 @@ void Line::probe() {
 
 class Http2Client final : public HttpClient, public Lines {
 public:
-    explicit Http2Client(const Http2ClientOptions& options) : options_(options), origin_(parse_url(options.origin)) {
+    explicit Http2Client(const Http2ClientOptions& options)
+        : options_(options), origin_(parse_url(options.origin)) {
         thread_ = std::thread([this] { loop_.run(); });
     }
 
@@ -431,7 +419,8 @@ void Http2Client::accept(const CallPtr& call) {
     call->waiting_at = waiting_.insert(waiting_.end(), call);
     if (shut_down_) return finish(call, tl::unexpected(HttpFailure{.detail = "the client was closed"}));
     if (!origin_ || !target || !target->same_origin(*origin_)) {
-        return finish(call, tl::unexpected(HttpFailure{.detail = "the URL is not of the origin " + options_.origin}));
+        return finish(
+            call, tl::unexpected(HttpFailure{.detail = "the URL is not of the origin " + options_.origin}));
     }
     call->target = std::move(*target);
     call->timer = loop_.at(call->deadline, [this, call] { expire(call); });
@@ -509,8 +498,8 @@ Result<std::shared_ptr<TlsContext>> Http2Client::tls() {
     return tls_;
 }
 
-/// The first connection that comes to stand and ends without an answer is replaced at once, so that a GOAWAY costs
-/// nothing; after that, and when connecting fails, the wait doubles.
+/// The first connection that comes to stand and ends without an answer is replaced at once, so that a GOAWAY
+/// costs nothing; after that, and when connecting fails, the wait doubles.
 void Http2Client::was_barren(bool had_connected, const std::string& why) {
     ++failures_;
     last_failure_ = why;
@@ -520,13 +509,16 @@ void Http2Client::was_barren(bool had_connected, const std::string& why) {
     wait = std::min(wait, options_.reconnect_max);
     connect_not_before_ = now() + wait;
     if (!had_connected) {
-        log::warning("http2.connect_failed", {{"authority", origin_->authority}, {"reason", why},
-                                              {"failures", failures_}, {"next_in_ms", wait.count()}});
+        log::warning("http2.connect_failed", {{"authority", origin_->authority},
+                                              {"reason", why},
+                                              {"failures", failures_},
+                                              {"next_in_ms", wait.count()}});
     }
 }
 
 void Http2Client::gone(Line& line) {
-    const auto found = std::find_if(lines_.begin(), lines_.end(), [&](const auto& l) { return l.get() == &line; });
+    const auto found =
+        std::find_if(lines_.begin(), lines_.end(), [&](const auto& l) { return l.get() == &line; });
     CHECK(found != lines_.end());
     ended_lines_.push_back(std::move(*found));
     lines_.erase(found);

@@ -23,7 +23,8 @@ Http2Connection::Http2Connection(EventLoop& loop, Fd fd, TlsStream tls, const Ht
 void Http2Connection::start(Owner& owner) {
     owner_ = &owner;
     watched_ = EPOLLIN | EPOLLOUT;
-    loop_.watch(fd_.get(), watched_, [self = shared_from_this()](std::uint32_t events) { self->ready(events); });
+    loop_.watch(fd_.get(), watched_,
+                [self = shared_from_this()](std::uint32_t events) { self->ready(events); });
 }
 
 void Http2Connection::ready(std::uint32_t) {
@@ -62,10 +63,15 @@ void Http2Connection::pump() {
 
 bool Http2Connection::shake_hands() {
     switch (tls_.handshake()) {
-        case TlsProgress::blocked: wait_for(tls_.wants_write()); return false;
+        case TlsProgress::blocked:
+            wait_for(tls_.wants_write());
+            return false;
         case TlsProgress::closed:
-        case TlsProgress::failed: end("TLS handshake: " + tls_.detail()); return false;
-        case TlsProgress::done: break;
+        case TlsProgress::failed:
+            end("TLS handshake: " + tls_.detail());
+            return false;
+        case TlsProgress::done:
+            break;
     }
     handshaken_ = true;
     owner_->handshake_done();

@@ -10,8 +10,8 @@
 
 namespace herald::net {
 
-/// A socket, its TLS and its HTTP/2 session: moves bytes between them on the loop's thread. Must be owned by a
-/// shared_ptr; keeps itself alive while it calls its owner and while it closes.
+/// A socket, its TLS and its HTTP/2 session: moves bytes between them on the loop's thread. Must be owned by
+/// a shared_ptr; keeps itself alive while it calls its owner and while it closes.
 class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
 public:
     /// Told on the loop's thread, and may call anything of the connection meanwhile.

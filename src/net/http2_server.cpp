@@ -51,19 +51,9 @@ ServerRequest request_of(const Headers& head, const std::string& peer) {
 
 Headers head_of(const HttpResponse& response) {
     Headers head{{":status", std::to_string(response.status)}};
-    bool has_length = false;
-    for (const auto& [name, value] : response.headers) {
-        std::string lowered(name);
-        for (char& c : lowered) {
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        }
-        if (lowered == "connection" || lowered == "keep-alive" || lowered == "transfer-encoding") continue;
-        has_length |= lowered == "content-length";
-        head.push_back({std::move(lowered), value});
-    }
-    if (!has_length && response.status != 204 && response.status != 304) {
-        head.push_back({"content-length", std::to_string(response.body.size())});
-    }
+    const bool has_body = response.status != 204 && response.status != 304;
+    http2::append_fields(head, response.headers,
+                         has_body ? std::optional(response.body.size()) : std::nullopt);
     return head;
 }
 
@@ -149,10 +139,11 @@ private:
 
 void StreamExchange::respond(HttpResponse response, Written written) {
     if (answered_.exchange(true)) return;
-    const bool posted = loop_->post([client = client_, stream = stream_, response = std::move(response), written] {
-        if (const auto alive = client.lock()) return alive->answer(stream, response, written);
-        tell(written, false);
-    });
+    const bool posted =
+        loop_->post([client = client_, stream = stream_, response = std::move(response), written] {
+            if (const auto alive = client.lock()) return alive->answer(stream, response, written);
+            tell(written, false);
+        });
     if (!posted) tell(written, false);
 }
 
@@ -188,7 +179,8 @@ void Client::handshake_done() { events_handled(); }
 
 void Client::on(http2::HeadArrived& e) {
     auto& open = open_[e.stream];
-    open.exchange = std::make_shared<StreamExchange>(loop_, weak_from_this(), e.stream, request_of(e.head, peer_));
+    open.exchange =
+        std::make_shared<StreamExchange>(loop_, weak_from_this(), e.stream, request_of(e.head, peer_));
     open.body_timer = loop_->at(now() + options_.body_timeout, [this, stream = e.stream] {
         http2::MessageRefused slow{stream, 408, "the body did not arrive in time"};
         on(slow);
@@ -417,7 +409,8 @@ void TlsHttp2Server::stop(Millis deadline) {
 
 }  // namespace
 
-Result<std::unique_ptr<Http2Server>> Http2Server::start(const ServerOptions& options, RequestHandler& handler) {
+Result<std::unique_ptr<Http2Server>> Http2Server::start(const ServerOptions& options,
+                                                        RequestHandler& handler) {
     auto tls = TlsContext::for_server(options.certificate_pem, options.key_pem);
     if (!tls) return fail(tls.error());
     auto listener = listen_on(options.host, options.port);

@@ -1,6 +1,7 @@
 #include "net/http2_session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -35,8 +36,9 @@ std::vector<nghttp2_nv> name_values(const Headers& head) {
     std::vector<nghttp2_nv> fields;
     fields.reserve(head.size());
     for (const auto& [name, value] : head) {
-        fields.push_back({const_cast<std::uint8_t*>(bytes_of(name)), const_cast<std::uint8_t*>(bytes_of(value)),
-                          name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+        fields.push_back({const_cast<std::uint8_t*>(bytes_of(name)),
+                          const_cast<std::uint8_t*>(bytes_of(value)), name.size(), value.size(),
+                          NGHTTP2_NV_FLAG_NONE});
     }
     return fields;
 }
@@ -69,6 +71,26 @@ bool is_interim(const Headers& head) {
 
 std::string_view http2::error_name(std::uint32_t code) { return nghttp2_http2_strerror(code); }
 
+std::string http2::lower_case(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return out;
+}
+
+void http2::append_fields(Headers& head, const Headers& fields, std::optional<std::size_t> body_bytes) {
+    constexpr std::array<std::string_view, 7> dropped{"connection", "content-length",   "host",
+                                                      "keep-alive", "proxy-connection", "transfer-encoding",
+                                                      "upgrade"};
+    for (const auto& [name, value] : fields) {
+        auto lowered = lower_case(name);
+        if (std::find(dropped.begin(), dropped.end(), lowered) != dropped.end()) continue;
+        head.push_back({std::move(lowered), value});
+    }
+    if (body_bytes) head.push_back({"content-length", std::to_string(*body_bytes)});
+}
+
 struct Http2Session::Callbacks {
     static Http2Session& self(void* user_data) { return *static_cast<Http2Session*>(user_data); }
 
@@ -79,7 +101,8 @@ struct Http2Session::Callbacks {
             s.streams_.try_emplace(frame->hd.stream_id);
             return 0;
         }
-        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_REFUSED_STREAM);
     }
 
     static int header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
@@ -133,7 +156,8 @@ struct Http2Session::Callbacks {
         s.own_message_ended(frame->hd.stream_id);
         // RFC 9113, 8.1: an answer that does not need the rest of the request stops it with NO_ERROR.
         if (is_server(session) && !stream->complete) {
-            return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+            return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                             NGHTTP2_NO_ERROR);
         }
         return 0;
     }
@@ -181,7 +205,8 @@ Http2Session::Http2Session(const Options& options) : options_(options) {
     CHECK(nghttp2_option_new(&option) == 0);
     nghttp2_option_set_no_closed_streams(option, 1);
     if (server) {
-        // Node's Firebase SDK sends `:scheme: https:`, which nghttp2 would refuse; `complete_head` checks instead.
+        // Node's Firebase SDK sends `:scheme: https:`, which nghttp2 would refuse; `complete_head` checks
+        // instead.
         nghttp2_option_set_no_http_messaging(option, 1);
         // A client under load that gives up on slow answers is not an attack here.
         nghttp2_option_set_stream_reset_rate_limit(option, 100'000, 10'000);
@@ -207,8 +232,9 @@ Http2Session::Http2Session(const Options& options) : options_(options) {
 
 Http2Session::~Http2Session() { nghttp2_session_del(session_); }
 
-/// nghttp2 answers a stream above an acknowledged limit with the end of the whole connection. Here it counts up to
-/// no limit, `begin_headers` refuses the one stream, and the limit is written into the SETTINGS frame that waits.
+/// nghttp2 answers a stream above an acknowledged limit with the end of the whole connection. Here it counts
+/// up to no limit, `begin_headers` refuses the one stream, and the limit is written into the SETTINGS frame
+/// that waits.
 void Http2Session::announce_stream_limit() {
     constexpr std::size_t kEntryBytes = 6;
     fill_output();
@@ -273,9 +299,9 @@ std::vector<http2::Event> Http2Session::take_events() { return std::exchange(eve
 
 std::size_t Http2Session::room() const {
     if (!may_open()) return 0;
-    const std::size_t limit =
-        settings_arrived_ ? nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-                          : 1;
+    const std::size_t limit = settings_arrived_ ? nghttp2_session_get_remote_settings(
+                                                      session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+                                                : 1;
     return limit > streams_.size() ? limit - streams_.size() : 0;
 }
 
@@ -284,7 +310,8 @@ bool Http2Session::may_open() const {
 }
 
 Result<StreamId> Http2Session::open(const Headers& head, std::string body) {
-    if (too_large_to_send(head)) return fail(ErrorCode::too_large, "the request's head is too large for HTTP/2");
+    if (too_large_to_send(head))
+        return fail(ErrorCode::too_large, "the request's head is too large for HTTP/2");
     const auto fields = name_values(head);
     const auto provider = Callbacks::own_body();
     const auto id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
@@ -301,7 +328,8 @@ Status Http2Session::answer(StreamId id, const Headers& head, std::string body) 
     if (!stream || stream->answered || stream->closed_with) {
         return fail(ErrorCode::not_found, "the stream is closed or answered");
     }
-    if (too_large_to_send(head)) return fail(ErrorCode::too_large, "the answer's head is too large for HTTP/2");
+    if (too_large_to_send(head))
+        return fail(ErrorCode::too_large, "the answer's head is too large for HTTP/2");
     const auto fields = name_values(head);
     const auto provider = Callbacks::own_body();
     stream->own_body = std::move(body);
@@ -326,13 +354,15 @@ void Http2Session::ping() {
 }
 
 void Http2Session::go_away(StreamId last_stream, std::uint32_t code, std::string_view debug_data) {
-    if (nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, std::max(last_stream, 0), code, bytes_of(debug_data),
-                              debug_data.size()) != 0) {
+    if (nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, std::max(last_stream, 0), code,
+                              bytes_of(debug_data), debug_data.size()) != 0) {
         broken_ = true;
     }
 }
 
-void Http2Session::go_away() { go_away(nghttp2_session_get_last_proc_stream_id(session_), http2::kNoError, {}); }
+void Http2Session::go_away() {
+    go_away(nghttp2_session_get_last_proc_stream_id(session_), http2::kNoError, {});
+}
 
 bool Http2Session::finished() const {
     if (broken_) return true;
@@ -347,7 +377,8 @@ Http2Session::Stream* Http2Session::find(StreamId stream) {
 
 void Http2Session::add_field(Stream& stream, std::string_view name, std::string_view value) {
     stream.head_bytes += name.size() + value.size() + kFieldOverheadBytes;
-    if (stream.head_complete || stream.head_bytes > options_.max_head_bytes) return;  // trailers are of no use
+    if (stream.head_complete || stream.head_bytes > options_.max_head_bytes)
+        return;  // trailers are of no use
     const auto pseudo = name.starts_with(':') ? 1U : 0U;
     stream.malformed |= nghttp2_check_header_name(bytes_of(name.substr(pseudo)), name.size() - pseudo) == 0 ||
                         nghttp2_check_header_value(bytes_of(value), value.size()) == 0;

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +26,11 @@ constexpr std::uint32_t kRefusedStream = 0x7;
 constexpr std::uint32_t kCancel = 0x8;
 std::string_view error_name(std::uint32_t code);
 
+std::string lower_case(std::string_view text);
+/// Appends `fields` as HTTP/2 carries them (RFC 9113, 8.2): names in lower case, without those of an HTTP/1
+/// connection, and with the length of the body instead of what they say about it.
+void append_fields(Headers& head, const Headers& fields, std::optional<std::size_t> body_bytes);
+
 /// The peer's SETTINGS arrived, for the first time or again; `Http2Session::room` may have changed.
 struct SettingsArrived {};
 /// A whole head, pseudo-headers among the fields. Interim answers (1xx) are not told.
@@ -38,8 +43,8 @@ struct MessageArrived {
     StreamId stream;
     std::string body;
 };
-/// The peer's message breaks a limit or the protocol; nothing more of it will be told. `status` is what a server
-/// should answer; a client resets the stream.
+/// The peer's message breaks a limit or the protocol; nothing more of it will be told. `status` is what a
+/// server should answer; a client resets the stream.
 struct MessageRefused {
     StreamId stream;
     int status;
@@ -49,8 +54,8 @@ struct MessageRefused {
 struct MessageWritten {
     StreamId stream;
 };
-/// The last word about a stream, after its MessageWritten if that byte was in the output already. Streams above
-/// the last one that a GOAWAY covers end here with REFUSED_STREAM.
+/// The last word about a stream, after its MessageWritten if that byte was in the output already. Streams
+/// above the last one that a GOAWAY covers end here with REFUSED_STREAM.
 struct StreamClosed {
     StreamId stream;
     std::uint32_t code;

@@ -28,7 +28,9 @@ struct Describe {
     std::string operator()(const http2::GoAwayArrived& e) const {
         return of(e.last_stream, "goaway " + e.debug_data);
     }
-    static std::string of(StreamId stream, const std::string& what) { return std::to_string(stream) + " " + what; }
+    static std::string of(StreamId stream, const std::string& what) {
+        return std::to_string(stream) + " " + what;
+    }
 };
 
 std::vector<std::string> told(Http2Session& session) {
@@ -52,7 +54,8 @@ std::size_t move_output(Http2Session& from, Http2Session& to, std::size_t most =
 
 struct Http2SessionTest : testing::Test {
     Http2Session client{{.role = Http2Session::Role::client}};
-    Http2Session server{{.role = Http2Session::Role::server, .max_concurrent_streams = 3, .max_body_bytes = 100'000}};
+    Http2Session server{
+        {.role = Http2Session::Role::server, .max_concurrent_streams = 3, .max_body_bytes = 100'000}};
 
     void exchange() {
         while (move_output(client, server) + move_output(server, client) > 0) {
@@ -157,7 +160,8 @@ TEST_F(Http2SessionTest, RefusesTheOneStreamAboveTheLimit) {
     move_output(careless, server);
     move_output(server, careless);
     EXPECT_THAT(told(server), testing::Not(testing::Contains("7 head")));
-    EXPECT_THAT(told(careless), testing::IsSupersetOf({"7 closed REFUSED_STREAM", "9 closed REFUSED_STREAM"}));
+    EXPECT_THAT(told(careless),
+                testing::IsSupersetOf({"7 closed REFUSED_STREAM", "9 closed REFUSED_STREAM"}));
     ASSERT_TRUE(server.answer(5, status(200), ""));
     move_output(server, careless);
     EXPECT_THAT(told(careless), ElementsAre("5 head", "5 message ", "5 closed NO_ERROR"));
@@ -170,8 +174,9 @@ TEST_F(Http2SessionTest, GoAwayEndsTheStreamsThatItDoesNotCover) {
     told(client);
     server.go_away(1, http2::kNoError, R"({"reason":"Shutdown"})");
     exchange();
-    EXPECT_THAT(told(client), testing::UnorderedElementsAre(R"(1 goaway {"reason":"Shutdown"})",
-                                                            "3 closed REFUSED_STREAM", "5 closed REFUSED_STREAM"));
+    EXPECT_THAT(told(client),
+                testing::UnorderedElementsAre(R"(1 goaway {"reason":"Shutdown"})", "3 closed REFUSED_STREAM",
+                                              "5 closed REFUSED_STREAM"));
     EXPECT_EQ(client.room(), 0U);
     EXPECT_FALSE(client.may_open());
     EXPECT_FALSE(client.finished());

@@ -20,11 +20,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Answers by path; `/hold` waits until the test answers, `/hang` for ever, `/block` stops the server's thread.
+/// Answers by path; `/hold` waits until the test answers, `/hang` for ever, `/block` stops the server's
+/// thread.
 class Site final : public RequestHandler {
 public:
     void on_head(const std::shared_ptr<Exchange>& exchange) override {
-        if (exchange->request().path == "/reset-at-head") exchange->reset(false);
+        const auto& path = exchange->request().path;
+        if (path == "/reset-at-head" || path == "/reset-all-at-head")
+            exchange->reset(path != "/reset-at-head");
     }
 
     void on_request(std::shared_ptr<Exchange> exchange) override {
@@ -162,7 +165,8 @@ struct Http2Test : testing::Test {
         request.deadline = deadline;
         client->send(std::move(request), {[sent] { ++sent->written; },
                                           [sent](HttpResult result) {
-                                              if (++sent->done == 1) sent->promise.set_value(std::move(result));
+                                              if (++sent->done == 1)
+                                                  sent->promise.set_value(std::move(result));
                                           }});
         return sent;
     }
@@ -287,6 +291,28 @@ TEST_F(Http2Test, AResetBeforeTheWholeRequestCountsAsNotWritten) {
     ASSERT_FALSE(result);
     EXPECT_FALSE(result.error().request_written);
     EXPECT_EQ(site.arrived("/reset-at-head"), 0);
+}
+
+TEST_F(Http2Test, AConnectionLostBeforeTheWholeRequestCountsAsNotWritten) {
+    server_options.max_body_bytes = 20'000'000;
+    start();
+    expect_ok("/echo");
+    const auto sent = send("/reset-all-at-head", std::string(20'000'000, 'x'));
+    const auto result = result_of(sent);
+    ASSERT_FALSE(result);
+    EXPECT_FALSE(result.error().request_written);
+    EXPECT_EQ(sent->written, 0);
+    EXPECT_EQ(site.arrived("/reset-all-at-head"), 0);
+}
+
+TEST_F(Http2Test, ARefusedStreamWasNotProcessed) {
+    server_options.max_concurrent_streams = 0;
+    start();
+    const auto result = fetch("/echo");
+    ASSERT_FALSE(result);
+    EXPECT_TRUE(result.error().not_processed);
+    EXPECT_FALSE(result.error().request_written);
+    EXPECT_EQ(site.arrived("/echo"), 0);
 }
 
 TEST_F(Http2Test, WhatAGoAwayDoesNotCoverWasNotProcessed) {
@@ -426,7 +452,8 @@ TEST_F(Http2Test, RefusesAnotherOrigin) {
     const auto sent = std::make_shared<Sent>();
     HttpRequest request;
     request.url = "https://example.test/echo";
-    client->send(std::move(request), {{}, [sent](HttpResult result) { sent->promise.set_value(std::move(result)); }});
+    client->send(std::move(request),
+                 {{}, [sent](HttpResult result) { sent->promise.set_value(std::move(result)); }});
     EXPECT_FALSE(result_of(sent).error().request_written);
 }
 
@@ -437,6 +464,18 @@ TEST_F(Http2Test, AnswersTooLargeABodyWith413) {
     EXPECT_EQ(result->status, 413);
     EXPECT_EQ(site.arrived("/echo"), 0);
     expect_ok("/echo");
+}
+
+TEST_F(Http2Test, ServesOnSeveralThreads) {
+    server_options.threads = 3;
+    start();
+    std::vector<std::unique_ptr<HttpClient>> clients;
+    std::vector<std::shared_ptr<Sent>> all;
+    for (int i = 0; i < 6; ++i) {
+        for (int j = 0; j < 20; ++j) all.push_back(send("/echo"));
+        clients.push_back(std::exchange(client, make_http2_client(client_options)));
+    }
+    for (const auto& sent : all) EXPECT_TRUE(result_of(sent));
 }
 
 TEST_F(Http2Test, StopLetsOpenExchangesAnswer) {

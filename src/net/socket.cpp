@@ -25,7 +25,8 @@ const sockaddr* as_sockaddr(const SocketAddress& address) {
 
 Result<Fd> open_socket(const SocketAddress& address) {
     Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (fd.get() < 0) return fail(ErrorCode::unavailable, fmt::format("opening a socket: {}", strerror(errno)));
+    if (fd.get() < 0)
+        return fail(ErrorCode::unavailable, fmt::format("opening a socket: {}", strerror(errno)));
     return fd;
 }
 
@@ -66,7 +67,8 @@ Result<std::vector<SocketAddress>> resolve(const std::string& host, std::uint16_
 
 bool is_ip_address(const std::string& host) {
     in6_addr ignored;
-    return inet_pton(AF_INET, host.c_str(), &ignored) == 1 || inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
+    return inet_pton(AF_INET, host.c_str(), &ignored) == 1 ||
+           inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
 }
 
 std::string peer_address(int fd) {
@@ -74,7 +76,8 @@ std::string peer_address(int fd) {
     address.size = sizeof address.storage;
     std::array<char, NI_MAXHOST> text{};
     if (getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0) return {};
-    if (getnameinfo(as_sockaddr(address), address.size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST)) {
+    if (getnameinfo(as_sockaddr(address), address.size, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST)) {
         return {};
     }
     return text.data();
@@ -98,7 +101,8 @@ Result<Fd> listen_on(const std::string& host, std::uint16_t port) {
     const int on = 1;
     if (setsockopt(fd->get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd->get(), as_sockaddr(address), address.size) != 0 || listen(fd->get(), kBacklog) != 0) {
-        return fail(ErrorCode::unavailable, fmt::format("listening on {}:{}: {}", host, port, strerror(errno)));
+        return fail(ErrorCode::unavailable,
+                    fmt::format("listening on {}:{}: {}", host, port, strerror(errno)));
     }
     return fd;
 }

@@ -39,7 +39,8 @@ ssl_ctx_st* new_context(const SSL_METHOD* method) {
     auto* context = SSL_CTX_new(method);
     CHECK(context != nullptr);
     CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(context,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     return context;
@@ -169,11 +170,20 @@ TlsProgress TlsStream::progress_of(int result) {
     if (result == 1) return TlsProgress::done;
     const int system_error = errno;
     switch (SSL_get_error(tls_, result)) {
-        case SSL_ERROR_WANT_WRITE: wants_write_ = true; return TlsProgress::blocked;
-        case SSL_ERROR_WANT_READ: return TlsProgress::blocked;
-        case SSL_ERROR_ZERO_RETURN: detail_ = "the peer closed the connection"; return TlsProgress::closed;
-        case SSL_ERROR_SYSCALL: detail_ = strerror(system_error); return TlsProgress::failed;
-        default: detail_ = last_tls_error(); return TlsProgress::failed;
+        case SSL_ERROR_WANT_WRITE:
+            wants_write_ = true;
+            return TlsProgress::blocked;
+        case SSL_ERROR_WANT_READ:
+            return TlsProgress::blocked;
+        case SSL_ERROR_ZERO_RETURN:
+            detail_ = "the peer closed the connection";
+            return TlsProgress::closed;
+        case SSL_ERROR_SYSCALL:
+            detail_ = strerror(system_error);
+            return TlsProgress::failed;
+        default:
+            detail_ = last_tls_error();
+            return TlsProgress::failed;
     }
 }
 

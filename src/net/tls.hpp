@@ -29,7 +29,8 @@ private:
 
 enum class TlsProgress { done, blocked, closed, failed };
 
-/// TLS over a non-blocking socket that somebody else owns. Not thread-safe; SIGPIPE must be blocked on the thread.
+/// TLS over a non-blocking socket that somebody else owns. Not thread-safe; SIGPIPE must be blocked on the
+/// thread.
 class TlsStream {
 public:
     /// A client checks that the certificate is for `host`, a name or an IP address.
@@ -41,8 +42,8 @@ public:
     TlsProgress handshake();
     /// `done` with at least one byte.
     TlsProgress read(char* buffer, std::size_t size, std::size_t& got);
-    /// `done`: the first `taken` bytes are in whole TLS records that the socket has taken. Otherwise the peer cannot
-    /// read any of them, and the next call must begin with the same bytes.
+    /// `done`: the first `taken` bytes are in whole TLS records that the socket has taken. Otherwise the peer
+    /// cannot read any of them, and the next call must begin with the same bytes.
     TlsProgress write(std::string_view bytes, std::size_t& taken);
     /// Whether the last blocked call waits for the socket to take more.
     bool wants_write() const { return wants_write_; }

@@ -40,6 +40,9 @@ Sender::Sender(Route route, Lane lane, SenderParts parts, std::vector<SenderAcco
       in_flight_gauge_(parts_.metrics.gauge("herald_calls_in_flight", "Deliveries claimed and not settled yet.",
                                             {{"route", std::string(to_string(route))},
                                              {"lane", std::string(to_string(lane))}})),
+      peak_gauge_(parts_.metrics.gauge("herald_calls_in_flight_peak", "The most of herald_calls_in_flight since the start.",
+                                       {{"route", std::string(to_string(route))},
+                                        {"lane", std::string(to_string(lane))}})),
       waiting_gauge_(parts_.metrics.gauge("herald_sender_waiting", "Delivery records taken from the log and not claimed yet.",
                                           {{"route", std::string(to_string(route))},
                                            {"lane", std::string(to_string(lane))}})),
@@ -76,7 +79,9 @@ Status Sender::pass(Millis wait) {
         if (auto status = start_calls(); !status) return status;
         if (!may_take && in_flight_.empty()) std::this_thread::sleep_for(std::min(wait, kGlance));
     }
-    in_flight_gauge_.Set(static_cast<double>(in_flight_.size() + ended_.size()));
+    const auto claimed = static_cast<double>(in_flight_.size() + ended_.size());
+    in_flight_gauge_.Set(claimed);
+    peak_gauge_.Set(std::max(peak_gauge_.Value(), claimed));
     waiting_gauge_.Set(static_cast<double>(waiting_.size()));
     if (!in_flight_.empty()) {
         take_finished(kGlance);

@@ -124,6 +124,7 @@ private:
     Millis permits_wait_{0};
 
     Gauge& in_flight_gauge_;
+    Gauge& peak_gauge_;
     Gauge& waiting_gauge_;
     Histogram& since_accepted_;
 };

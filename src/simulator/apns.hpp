@@ -29,8 +29,8 @@ private:
     struct Refusal {
         int status;
         std::string_view reason;
-        std::optional<std::int64_t> timestamp_ms =
-            std::nullopt;  ///< 410: when the token was last known invalid
+        /// For 410: when the token was last known to be invalid.
+        std::optional<std::int64_t> timestamp_ms = std::nullopt;
     };
     using Verdict = std::optional<Refusal>;
 

@@ -25,8 +25,7 @@ constexpr std::string_view kGoogleTokenUrl = "https://oauth2.googleapis.com/toke
 constexpr std::string_view kGrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 constexpr std::array<std::string_view, 4> kTargets = {"token", "topic", "condition", "fid"};
 
-/// What an error of one kind looks like: code and status of google.rpc, FcmError's errorCode where FCM gives
-/// one.
+/// An error of one kind: code and status of google.rpc, FcmError's errorCode where FCM gives one.
 struct Failure {
     int code;
     std::string_view status;
@@ -36,8 +35,8 @@ struct Failure {
 constexpr Failure kUnauthenticated{
     401, "UNAUTHENTICATED", "",
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-    "valid "
-    "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."};
+    "valid authentication credential. See "
+    "https://developers.google.com/identity/sign-in/web/devconsole-project."};
 constexpr Failure kNotFound{404, "NOT_FOUND", "", "Requested entity was not found."};
 constexpr Failure kBadToken{400, "INVALID_ARGUMENT", "INVALID_ARGUMENT",
                             "The registration token is not a valid FCM registration token"};

@@ -11,9 +11,8 @@
 namespace herald::simulator {
 
 /// FCM's HTTP v1 API (firebase.google.com/docs/reference/fcm/rest) and, beside it, Google's token endpoint
-/// under
-/// `/token`, which exchanges a signed assertion for an access token (RFC 7523). Access tokens are keyed with
-/// the service account's key and carry their own end, so they outlive a restart.
+/// under `/token`, which exchanges a signed assertion for an access token (RFC 7523). Access tokens are keyed
+/// with the service account's key and carry their own end, so they outlive a restart.
 class Fcm final : public SimulatedProvider {
 public:
     /// `clock` must outlive this.

@@ -9,17 +9,7 @@
 namespace herald::simulator {
 namespace {
 
-enum class Kind {
-    text,
-    boolean,
-    number,
-    choice,
-    text_map,
-    text_list,
-    duration_list,
-    structure,
-    message
-};
+enum class Kind { text, boolean, number, choice, text_map, text_list, structure, message };
 
 struct MessageType;
 
@@ -68,7 +58,7 @@ constexpr Field kAndroidNotificationFields[] = {
     {"default_sound", Kind::boolean},
     {"default_vibrate_timings", Kind::boolean},
     {"default_light_settings", Kind::boolean},
-    {"vibrate_timings", Kind::duration_list},
+    {"vibrate_timings", Kind::text_list},
     {"light_settings", Kind::message, &kLight},
     {"visibility", Kind::choice},
     {"notification_count", Kind::number},
@@ -181,8 +171,7 @@ private:
                 }
                 break;
             case Kind::text_map: texts_in_map(value, join(path, field.name)); break;
-            case Kind::text_list:
-            case Kind::duration_list: texts_in_list(value, join(path, field.name)); break;
+            case Kind::text_list: texts_in_list(value, join(path, field.name)); break;
             case Kind::structure:
                 if (value.as_object() == nullptr) wrong_value(join(path, field.name), value, "Map");
                 break;

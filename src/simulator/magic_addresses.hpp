@@ -22,8 +22,9 @@ namespace herald::simulator {
 ///   unavailable…    503 UNAVAILABLE, Retry-After
 ///
 /// Twilio: its own magic numbers (www.twilio.com/docs/iam/test-credentials), for any account:
-///   From +15005550006 accepted · …0001 21212 invalid · …0007 21606 not owned · …0008 21611 queue full · else
-///   21606 To   +15005550001 21211 invalid · …0002 21612 no route · …0003 21408 region not enabled
+///   From +15005550006 accepted, as is the credentials' own; any other is 21606, except
+///        …0001 21212 invalid · …0007 21606 not owned · …0008 21611 queue full
+///   To   …0001 21211 invalid · …0002 21612 no route · …0003 21408 region not enabled
 ///        …0004 21610 opted out · …0009 21614 not a mobile number
 ///
 /// SendGrid, by the local part of a recipient:

@@ -27,22 +27,20 @@ constexpr std::array<std::string_view, 12> kForbiddenHeaders = {
 
 constexpr const char* kNoFrom =
     "The from object must be provided for every email send. It is an object that requires the email "
-    "parameter, but may "
-    "also contain a name parameter.  e.g. {\"email\" : \"example@example.com\"}  or {\"email\" : "
-    "\"example@example.com\", \"name\" : \"Example Recipient\"}.";
+    "parameter, but may also contain a name parameter.  e.g. {\"email\" : \"example@example.com\"}  or "
+    "{\"email\" : \"example@example.com\", \"name\" : \"Example Recipient\"}.";
 constexpr const char* kNoPersonalizations =
     "The personalizations field is required and must have at least one personalization.";
 constexpr const char* kNoTo =
-    "The to array is required for all personalization objects, and must have at least one "
-    "email object with a valid email address.";
+    "The to array is required for all personalization objects, and must have at least one email object with "
+    "a valid email address.";
 constexpr const char* kNoSubject =
     "The subject is required. You can get around this requirement if you use a template with a subject "
-    "defined or if "
-    "every personalization has a subject defined.";
+    "defined or if every personalization has a subject defined.";
 constexpr const char* kNoContent =
-    "Unless a valid template_id is provided, the content parameter is required. There "
-    "must be at least one defined content block. We typically suggest both text/plain "
-    "and text/html blocks are included, but only one block is required.";
+    "Unless a valid template_id is provided, the content parameter is required. There must be at least one "
+    "defined content block. We typically suggest both text/plain and text/html blocks are included, but only "
+    "one block is required.";
 constexpr const char* kBadAddress = "Does not contain a valid address.";
 
 std::string lower(std::string_view text) {

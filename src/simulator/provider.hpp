@@ -29,8 +29,7 @@ public:
     virtual ~SimulatedProvider() = default;
 
     virtual Judgement judge(const net::ServerRequest& request) = 0;
-    /// What the head alone says: any client may name its delivery in `X-Herald-Delivery` and
-    /// `X-Herald-Attempt`.
+    /// What the head alone says: any client may send `X-Herald-Delivery` and `X-Herald-Attempt`.
     virtual Subject subject_of_head(const net::ServerRequest& request) const;
     /// The provider's own error body for a status that a fault asks for.
     virtual net::HttpResponse failure(int status, const net::ServerRequest& request) const = 0;

@@ -15,10 +15,8 @@ constexpr std::string_view kHelp =
     "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#message.";
 constexpr std::string_view kForeignSender =
     "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is "
-    "resolved. "
-    "Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender "
-    "Identity "
-    "requirements";
+    "resolved. Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the "
+    "Sender Identity requirements";
 
 net::Headers answer_headers() { return {{"server", "nginx"}, {"access-control-allow-origin", "*"}}; }
 

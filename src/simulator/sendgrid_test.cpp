@@ -6,7 +6,8 @@ namespace {
 const SendgridCredentials kCredentials{"SG.key.secret", "herald@example.com"};
 
 constexpr std::string_view kGood = R"({
-    "personalizations": [{"to": [{"email": "ada@example.org"}], "custom_args": {"herald_id": "n.0.3", "herald_attempt": "1"}}],
+    "personalizations": [{"to": [{"email": "ada@example.org"}],
+                          "custom_args": {"herald_id": "n.0.3", "herald_attempt": "1"}}],
     "from": {"email": "herald@example.com", "name": "Herald"},
     "subject": "Hello",
     "content": [{"type": "text/plain", "value": "hi"}, {"type": "text/html", "value": "<p>hi</p>"}]
@@ -78,7 +79,13 @@ std::vector<Case> cases() {
         {"html_twice",
          with("content", R"([{"type":"text/html","value":"h"},{"type":"text/html","value":"p"}])"), 400,
          "content"},
-        {"reply_to_twice", with("reply_to_list", R"([{"email":"a@b.org"}])"), 202, ""},
+        {"reply_to_list", with("reply_to_list", R"([{"email":"a@b.org"}])"), 202, ""},
+        {"reply_to_twice",
+         [] {
+             std::string mail = with("reply_to_list", R"([{"email":"a@b.org"}])");
+             return mail.insert(1, R"("reply_to":{"email":"a@b.org"},)");
+         }(),
+         400, "reply_to"},
         {"bad_reply_to", with("reply_to", R"({"email":"x"})"), 400, "reply_to.email"},
         {"forbidden_header", with("headers", R"({"Subject":"x"})"), 400, "headers.Subject"},
         {"list_unsubscribe", with("headers", R"({"List-Unsubscribe":"<https://e/u>"})"), 202, ""},

@@ -7,7 +7,8 @@ namespace herald::simulator {
 namespace {
 
 constexpr std::u32string_view kBasic =
-    U"@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    U"@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    U"¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     U"abcdefghijklmnopqrstuvwxyzäöñüà";
 constexpr std::u32string_view kExtension = U"^{}\\[~]|€\f";
 

@@ -96,7 +96,9 @@ Outcome by_status(const net::HttpResponse& response, TimePoint now, std::string 
     return refuse(RejectReason::bad_request, std::move(detail));
 }
 
-Outcome wait_for(Millis wait, std::string detail) { return Deferred{.wait = wait, .detail = std::move(detail)}; }
+Outcome wait_for(Millis wait, std::string detail) {
+    return Deferred{.wait = wait, .detail = std::move(detail)};
+}
 
 Outcome refuse(RejectReason reason, std::string detail) {
     return Rejected{.reason = reason, .dead_since = {}, .detail = std::move(detail)};

@@ -58,18 +58,18 @@ TEST_P(ByStatus, DecidesWithoutATable) {
 
 INSTANTIATE_TEST_SUITE_P(
     Answers, ByStatus,
-    ::testing::Values(AnswerCase{"server_error", http(500), "deferred"},
-                      AnswerCase{"unheard_of_server_error", http(599), "deferred"},
-                      AnswerCase{"unavailable_until", http(503, "", {{"retry-after", "7"}}), "deferred 7000ms"},
-                      AnswerCase{"throttled", http(429, "", {{"retry-after", "3"}}), "deferred 3000ms"},
-                      AnswerCase{"request_timeout", http(408), "deferred"},
-                      AnswerCase{"too_early", http(425), "deferred"},
-                      AnswerCase{"unauthorized", http(401), "unusable account"},
-                      AnswerCase{"forbidden", http(403), "unusable account"},
-                      AnswerCase{"moved", http(301, "", {{"location", "http://elsewhere"}}), "unusable account"},
-                      AnswerCase{"too_large", http(413), "rejected payload_too_large"},
-                      AnswerCase{"teapot", http(418), "rejected bad_request"},
-                      AnswerCase{"success_without_words", http(200), "unknown"}),
+    ::testing::Values(
+        AnswerCase{"server_error", http(500), "deferred"},
+        AnswerCase{"unheard_of_server_error", http(599), "deferred"},
+        AnswerCase{"unavailable_until", http(503, "", {{"retry-after", "7"}}), "deferred 7000ms"},
+        AnswerCase{"throttled", http(429, "", {{"retry-after", "3"}}), "deferred 3000ms"},
+        AnswerCase{"request_timeout", http(408), "deferred"}, AnswerCase{"too_early", http(425), "deferred"},
+        AnswerCase{"unauthorized", http(401), "unusable account"},
+        AnswerCase{"forbidden", http(403), "unusable account"},
+        AnswerCase{"moved", http(301, "", {{"location", "http://elsewhere"}}), "unusable account"},
+        AnswerCase{"too_large", http(413), "rejected payload_too_large"},
+        AnswerCase{"teapot", http(418), "rejected bad_request"},
+        AnswerCase{"success_without_words", http(200), "unknown"}),
     [](const auto& param) { return param.param.name; });
 
 }  // namespace

@@ -20,11 +20,11 @@ public:
 
     virtual ~Credentials() = default;
 
-    /// Calls `ready` exactly once: at once when an authorization is at hand, else on another thread when there is
-    /// one or it is clear that there will be none. Never blocks.
+    /// Calls `ready` exactly once: at once when an authorization is at hand, else on another thread when
+    /// there is one or it is clear that there will be none. Never blocks.
     virtual void obtain(Ready ready) = 0;
-    /// The provider says that `authorization` has expired. True when the next `obtain` gives another one; false when
-    /// this one is so young that another would fare no better.
+    /// The provider says that `authorization` has expired. True when the next `obtain` gives another one;
+    /// false when this one is so young that another would fare no better.
     virtual bool replace(const std::string& authorization) = 0;
     /// Whoever waits in `obtain` has been answered when this returns.
     virtual void close() {}

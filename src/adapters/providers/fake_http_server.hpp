@@ -10,8 +10,8 @@
 
 namespace herald {
 
-/// The other side of an HttpClient, for tests: answers what it was told, at once and on the caller's thread, or when it
-/// is released. Outlives its clients. Thread-safe.
+/// The other side of an HttpClient, for tests: answers what it was told, at once and on the caller's thread,
+/// or when it is released. For one client, which it outlives. Thread-safe.
 class FakeHttpServer {
 public:
     using Answer = std::function<net::HttpResult(const net::HttpRequest&)>;

@@ -48,7 +48,8 @@ class HttpAccount final : public ProviderAccount {
 public:
     HttpAccount(HttpAccountParts parts, const Clock& clock) : parts_(std::move(parts)), clock_(clock) {}
 
-    /// Credentials first, since they may still start calls; then the calls, which may still ask for the protocol.
+    /// Credentials first, since they may still start calls; then the calls, which may still ask for the
+    /// protocol.
     ~HttpAccount() override {
         parts_.credentials->close();
         parts_.client.reset();
@@ -77,7 +78,8 @@ private:
         net::HttpRequest request = std::move(flight->request);
         request.headers.push_back({"authorization", flight->authorization});
         request.deadline = flight->deadline - clock_.uptime();
-        if (request.deadline <= Millis{0}) return finish(*flight, wait_for(kSoon, "authorization came too late"));
+        if (request.deadline <= Millis{0})
+            return finish(*flight, wait_for(kSoon, "authorization came too late"));
         net::HttpClient::Callbacks callbacks;
         callbacks.written = [] { crash_point("written"); };
         callbacks.done = [this, flight](net::HttpResult result) {
@@ -87,8 +89,8 @@ private:
         parts_.client->send(std::move(request), std::move(callbacks));
     }
 
-    /// An expired credential is replaced for the next attempt. It is not tried again within this one, since an
-    /// attempt is one request: that is what the provider's and Herald's books are compared by.
+    /// An expired credential is replaced for the next attempt. It is not tried again within this one, since
+    /// an attempt is one request: that is what the provider's and Herald's books are compared by.
     Outcome outcome_of(const net::HttpResult& result, const std::string& authorization) {
         Verdict verdict = parts_.protocol.to_outcome(result, clock_.now());
         if (verdict.credential_expired && parts_.credentials->replace(authorization)) {

@@ -9,7 +9,8 @@ namespace herald {
 /// One account at one provider: its connections, credentials and tokens, shared by the lanes. Thread-safe.
 class ProviderAccount {
 public:
-    /// Ends every call that is in flight. Nothing may be submitted afterwards; what has finished can still be taken.
+    /// Ends every call that is in flight. Nothing may be submitted afterwards; what has finished can still be
+    /// taken.
     virtual ~ProviderAccount() = default;
 
     virtual const AccountTraits& traits() const = 0;

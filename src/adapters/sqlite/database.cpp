@@ -53,7 +53,7 @@ Database::Database(const DatabaseOptions& options)
     : connection_(options.path.string(), flags_of(options), options.busy_timeout_ms, options.vfs) {
     connection_.exec(fmt::format("PRAGMA cache_size=-{}; PRAGMA mmap_size={}; PRAGMA temp_store=MEMORY;"
                                  "PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={};"
-                                 "PRAGMA journal_size_limit=67108864",
+                                 "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=FAST",
                                  options.cache_kib, options.mmap_bytes, options.checkpoint_pages));
     if (options.query_only) connection_.exec("PRAGMA query_only=ON");
 }

@@ -52,7 +52,7 @@ void LogWriter::run() {
             open = false;
             queue_.answer_close();
         }
-        if (work.stop) return;
+        if (work.stop && work.appends.empty()) return;  // a `done` may have appended again
         if (open && steady_now() >= next_sweep_) sweep(work.appends.empty());
     }
 }

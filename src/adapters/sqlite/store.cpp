@@ -46,7 +46,7 @@ Result<IdKeys> SqliteStore::id_keys() {
 Result<std::optional<std::string>> SqliteStore::get_note(const std::string& name) {
     return read("read a note", [&](Database& database) -> std::optional<std::string> {
         auto query = database.query("SELECT value FROM notes WHERE name = ?");
-        bind(*query, name);
+        bind_all(*query, name);
         if (!query->executeStep()) return std::nullopt;
         return query->getColumn(0).getString();
     });

@@ -48,7 +48,7 @@ private:
     bool has_older_unknown(const DeliveryId& id) {
         auto query = database_.query("SELECT 1 FROM attempts WHERE id = ? AND step = ? AND ordinal = ?"
                                      " AND state = 'unknown' LIMIT 1");
-        bind(*query, id.notification, id.step, id.ordinal);
+        bind_all(*query, id.notification, id.step, id.ordinal);
         return query->executeStep();
     }
 

@@ -7,7 +7,7 @@ namespace {
 std::vector<Device> load_devices(Database& database, const TenantId& tenant, const UserId& user) {
     auto query = database.query("SELECT platform, token, registered_at FROM devices WHERE tenant = ? AND user_id = ?"
                                 " ORDER BY position");
-    bind(*query, tenant, user);
+    bind_all(*query, tenant, user);
     std::vector<Device> devices;
     while (query->executeStep()) {
         Columns columns(*query);
@@ -36,7 +36,7 @@ void add_suppression(Database& database, const TenantId& tenant, Channel channel
                      std::vector<Suppression>& to) {
     if (address.empty()) return;
     auto query = database.query("SELECT reason FROM suppressions WHERE tenant = ? AND channel = ? AND address = ?");
-    bind(*query, tenant, to_string(channel), address);
+    bind_all(*query, tenant, to_string(channel), address);
     if (query->executeStep()) to.push_back({channel, address, query->getColumn(0).getString()});
 }
 
@@ -50,7 +50,7 @@ std::vector<Suppression> load_suppressions(Database& database, const TenantId& t
 
 std::optional<User> load_user(Database& database, const TenantId& tenant, const UserId& id) {
     auto query = database.query("SELECT email, phone, locale, timezone FROM users WHERE tenant = ? AND id = ?");
-    bind(*query, tenant, id);
+    bind_all(*query, tenant, id);
     if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
     User user;
@@ -65,7 +65,7 @@ std::optional<User> load_user(Database& database, const TenantId& tenant, const 
 
 Preferences load_preferences(Database& database, const TenantId& tenant, const UserId& id) {
     auto query = database.query("SELECT body FROM preferences WHERE tenant = ? AND user_id = ?");
-    bind(*query, tenant, id);
+    bind_all(*query, tenant, id);
     if (!query->executeStep()) return {};
     return read_stored_preferences(query->getColumn(0).getString());
 }
@@ -96,7 +96,7 @@ void save_devices(Database& database, const TenantId& tenant, const User& user, 
 
 std::vector<NotificationId> notifications_of(Database& database, const TenantId& tenant, const UserId& user) {
     auto query = database.query("SELECT id FROM notifications WHERE tenant = ? AND user_id = ?");
-    bind(*query, tenant, user);
+    bind_all(*query, tenant, user);
     std::vector<NotificationId> ids;
     while (query->executeStep()) ids.push_back(Columns(*query).id());
     return ids;

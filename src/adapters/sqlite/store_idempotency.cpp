@@ -15,7 +15,7 @@ bool insert(Database& database, const IdempotencyRow& row) {
 IdempotencyRow load(Database& database, const TenantId& tenant, const std::string& key) {
     auto query = database.query("SELECT body_hash, id, template_version, lane, accepted_at, deadline_at, in_flight_until"
                                 " FROM idempotency WHERE tenant = ? AND key = ?");
-    bind(*query, tenant, key);
+    bind_all(*query, tenant, key);
     if (!query->executeStep()) throw std::runtime_error("a row that stands in the way cannot be found");
     Columns columns(*query);
     IdempotencyRow row;

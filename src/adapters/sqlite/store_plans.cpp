@@ -36,7 +36,7 @@ struct Marks {
 std::optional<Marks> load_marks(Database& database, const TenantId& tenant, const NotificationId& id) {
     auto query = database.query("SELECT cancelled_at, cancel_reason, failed_at, failed_reason FROM notifications"
                                 " WHERE id = ? AND tenant = ?");
-    bind(*query, id, tenant);
+    bind_all(*query, id, tenant);
     if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
     Marks marks;
@@ -56,7 +56,7 @@ bool insert_plan(Database& database, const Notification& notification, const Pla
 
 std::vector<int> load_ordinals(Database& database, const NotificationId& id, int step) {
     auto query = database.query("SELECT ordinal FROM deliveries WHERE id = ? AND step = ? ORDER BY ordinal");
-    bind(*query, id, step);
+    bind_all(*query, id, step);
     std::vector<int> ordinals;
     while (query->executeStep()) ordinals.push_back(query->getColumn(0).getInt());
     return ordinals;

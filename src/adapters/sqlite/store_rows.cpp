@@ -93,7 +93,7 @@ std::optional<NotificationRow> load_notification(Database& database, const Tenan
         "SELECT user_id, lane, accepted_at, deadline_at, send_at, template_id, template_version, channels, data,"
         " metadata, traceparent, cancelled_at, cancel_reason, failed_at, failed_reason"
         " FROM notifications WHERE id = ? AND tenant = ?");
-    bind(*query, id, tenant);
+    bind_all(*query, id, tenant);
     if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
     return read_notification(columns, tenant, id);
@@ -106,14 +106,14 @@ void save_bare_notification(Database& database, const TenantId& tenant, const No
 
 std::optional<Plan> load_plan(Database& database, const NotificationId& id, int step) {
     auto query = database.query("SELECT plan FROM plans WHERE id = ? AND step = ?");
-    bind(*query, id, step);
+    bind_all(*query, id, step);
     if (!query->executeStep()) return std::nullopt;
     return read_plan(query->getColumn(0).getString());
 }
 
 std::vector<Plan> load_plans(Database& database, const NotificationId& id) {
     auto query = database.query("SELECT plan FROM plans WHERE id = ? ORDER BY step");
-    bind(*query, id);
+    bind_all(*query, id);
     std::vector<Plan> plans;
     while (query->executeStep()) plans.push_back(read_plan(query->getColumn(0).getString()));
     return plans;
@@ -124,7 +124,7 @@ std::optional<DeliveryRow> load_delivery(Database& database, const TenantId& ten
         "SELECT state, verdict, best, tries, reason, closed_at, attempt, attempt_state, account, attempt_reason,"
         " reference, begun_at, ended_at, token, lease_until, epoch"
         " FROM deliveries WHERE id = ? AND step = ? AND ordinal = ? AND tenant = ?");
-    bind(*query, id.notification, id.step, id.ordinal, tenant);
+    bind_all(*query, id.notification, id.step, id.ordinal, tenant);
     if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
     return read_delivery(columns);
@@ -145,7 +145,7 @@ void save_delivery(Database& database, const TenantId& tenant, const DeliveryId&
 std::vector<AttemptRow> load_older_attempts(Database& database, const DeliveryId& id) {
     auto query = database.query("SELECT n, state, account, reason, reference, begun_at, ended_at FROM attempts"
                                 " WHERE id = ? AND step = ? AND ordinal = ? ORDER BY n");
-    bind(*query, id.notification, id.step, id.ordinal);
+    bind_all(*query, id.notification, id.step, id.ordinal);
     std::vector<AttemptRow> attempts;
     while (query->executeStep()) {
         Columns columns(*query);
@@ -206,7 +206,7 @@ Sha256Digest erasure_hash(const TenantId& tenant, const UserId& user) {
 
 std::optional<TimePoint> load_erasure(Database& database, const TenantId& tenant, const UserId& user) {
     auto query = database.query("SELECT erased_at FROM erasures WHERE hash = ? AND tenant = ?");
-    bind(*query, erasure_hash(tenant, user), tenant);
+    bind_all(*query, erasure_hash(tenant, user), tenant);
     if (!query->executeStep()) return std::nullopt;
     return from_millis(query->getColumn(0).getInt64());
 }

@@ -33,7 +33,7 @@ void bind_at(SQLite::Statement& to, int index, const std::optional<T>& value) {
 
 /// Values in the order of the statement's question marks.
 template <class... Values>
-void bind(SQLite::Statement& to, const Values&... values) {
+void bind_all(SQLite::Statement& to, const Values&... values) {
     int index = 0;
     (bind_at(to, ++index, values), ...);
 }
@@ -42,7 +42,7 @@ void bind(SQLite::Statement& to, const Values&... values) {
 template <class... Values>
 int execute(Database& database, std::string_view sql, const Values&... values) {
     auto query = database.query(sql);
-    bind(*query, values...);
+    bind_all(*query, values...);
     return query->exec();
 }
 

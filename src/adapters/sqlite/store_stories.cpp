@@ -6,7 +6,7 @@ namespace {
 
 bool has_timer(Database& database, const DeliveryId& id) {
     auto query = database.query("SELECT 1 FROM timers WHERE id = ? AND step = ? AND ordinal = ? LIMIT 1");
-    bind(*query, id.notification, id.step, id.ordinal);
+    bind_all(*query, id.notification, id.step, id.ordinal);
     return query->executeStep();
 }
 
@@ -22,7 +22,7 @@ struct Walked {
 std::vector<Walked> walk(Database& database, const std::optional<NotificationId>& after, std::size_t limit) {
     auto query = database.query("SELECT id, tenant, user_id, lane, deadline_at FROM notifications"
                                 " WHERE id > ? AND user_id IS NOT NULL ORDER BY id LIMIT ?");
-    bind(*query, after.value_or(NotificationId{}), static_cast<std::int64_t>(limit));
+    bind_all(*query, after.value_or(NotificationId{}), static_cast<std::int64_t>(limit));
     std::vector<Walked> walked;
     while (query->executeStep()) {
         Columns columns(*query);

@@ -17,7 +17,7 @@ StoredTemplate read_template_row(SQLite::Statement& row) {
 
 int next_version(Database& database, const TenantId& tenant, const TemplateId& id) {
     auto query = database.query("SELECT coalesce(max(version), 0) + 1 FROM templates WHERE tenant = ? AND id = ?");
-    bind(*query, tenant, id);
+    bind_all(*query, tenant, id);
     query->executeStep();
     return query->getColumn(0).getInt();
 }
@@ -39,7 +39,7 @@ Result<std::optional<StoredTemplate>> SqliteStore::find_template(const TenantId&
     return read("find a template", [&](Database& database) -> std::optional<StoredTemplate> {
         auto query = database.query("SELECT id, version, body, created_at FROM templates WHERE tenant = ?1 AND id = ?2"
                                     " AND (?3 IS NULL OR version = ?3) ORDER BY version DESC LIMIT 1");
-        bind(*query, tenant, id, version);
+        bind_all(*query, tenant, id, version);
         if (!query->executeStep()) return std::nullopt;
         return read_template_row(*query);
     });
@@ -51,7 +51,7 @@ Result<std::vector<StoredTemplate>> SqliteStore::list_templates(const TenantId& 
         // SQLite promises that with max() the other columns come from the row that has it.
         auto query = database.query("SELECT id, max(version), body, created_at FROM templates"
                                     " WHERE tenant = ? AND id > ? GROUP BY id ORDER BY id LIMIT ?");
-        bind(*query, tenant, after, static_cast<std::int64_t>(limit));
+        bind_all(*query, tenant, after, static_cast<std::int64_t>(limit));
         std::vector<StoredTemplate> newest;
         while (query->executeStep()) newest.push_back(read_template_row(*query));
         return newest;

@@ -18,7 +18,7 @@ std::optional<TimerKind> parse_timer_kind(std::string_view text) {
 /// The first hour from `from` on that has a timer.
 std::optional<std::int64_t> next_hour(Database& database, std::int64_t from) {
     auto query = database.query("SELECT due_hour FROM timers WHERE due_hour >= ? ORDER BY due_hour LIMIT 1");
-    bind(*query, from);
+    bind_all(*query, from);
     if (!query->executeStep()) return std::nullopt;
     return query->getColumn(0).getInt64();
 }
@@ -27,7 +27,7 @@ void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, s
               std::vector<Timer>& due) {
     auto query = database.query("SELECT due, kind, id, step, ordinal, attempt, tenant, key, route FROM timers"
                                 " WHERE due_hour = ? AND lane = ? AND due <= ? ORDER BY due LIMIT ?");
-    bind(*query, hour, to_string(lane), now, static_cast<std::int64_t>(limit - due.size()));
+    bind_all(*query, hour, to_string(lane), now, static_cast<std::int64_t>(limit - due.size()));
     while (query->executeStep()) {
         Columns columns(*query);
         auto& timer = due.emplace_back();
@@ -46,7 +46,7 @@ void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, s
 
 std::int64_t count(Database& database, std::int64_t hour, Lane lane, std::int64_t limit) {
     auto query = database.query("SELECT count(*) FROM (SELECT 1 FROM timers WHERE due_hour = ? AND lane = ? LIMIT ?)");
-    bind(*query, hour, to_string(lane), limit);
+    bind_all(*query, hour, to_string(lane), limit);
     query->executeStep();
     return query->getColumn(0).getInt64();
 }

@@ -92,16 +92,22 @@ Outcome defer(Millis wait) { return Deferred{.wait = wait, .detail = "told to wa
 
 Outcome defer_at_once() { return Deferred{.detail = "not processed", .at_once = true}; }
 
-Outcome reject(RejectReason reason) { return Rejected{.reason = reason, .dead_since = {}, .detail = "refused"}; }
+Outcome reject(RejectReason reason) {
+    return Rejected{.reason = reason, .dead_since = {}, .detail = "refused"};
+}
 
 Outcome dead_address(std::optional<TimePoint> since) {
-    return Rejected{
-        .reason = RejectReason::unregistered, .address_is_dead = true, .dead_since = since, .detail = "address is dead"};
+    return Rejected{.reason = RejectReason::unregistered,
+                    .address_is_dead = true,
+                    .dead_since = since,
+                    .detail = "address is dead"};
 }
 
 Outcome opted_out() {
-    return Rejected{
-        .reason = RejectReason::recipient_opted_out, .suppress = true, .dead_since = {}, .detail = "opted out"};
+    return Rejected{.reason = RejectReason::recipient_opted_out,
+                    .suppress = true,
+                    .dead_since = {},
+                    .detail = "opted out"};
 }
 
 Outcome no_answer() { return Unknown{"no answer"}; }

@@ -27,7 +27,8 @@ public:
     void will(Outcomes... outcomes) {
         (add(std::move(outcomes)), ...);
     }
-    /// What a call ends in when `will` has nothing left. Unset: accepted as `ref-<n>`, n counting the calls from 1.
+    /// What a call ends in when `will` has nothing left. Unset: accepted as `ref-<n>`, n counting the calls
+    /// from 1.
     void otherwise(std::function<Outcome(const ProviderCall&)> answer);
 
     /// From now on calls stay open until they are released. Their outcomes are those of their submission.

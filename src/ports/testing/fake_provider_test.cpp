@@ -36,12 +36,12 @@ private:
     std::vector<std::shared_ptr<FakeProvider>> fakes_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Fake, ProviderContract,
-    ::testing::Values(ProviderUnderTest{
-        "fake", [] { return std::unique_ptr<ProviderRig>(std::make_unique<FakeProviderRig>()); },
-        SmsMessage{"+15005550006", "hello"}}),
-    [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(Fake, ProviderContract,
+                         ::testing::Values(ProviderUnderTest{
+                             "fake",
+                             [] { return std::unique_ptr<ProviderRig>(std::make_unique<FakeProviderRig>()); },
+                             SmsMessage{"+15005550006", "hello"}}),
+                         [](const auto& param) { return param.param.name; });
 
 class FakeProviderTest : public ::testing::Test {
 protected:
@@ -54,8 +54,9 @@ protected:
         std::vector<std::string> lines;
         for (const auto& finished : provider_.take_finished(100, 0ms)) {
             const auto* accepted = std::get_if<Accepted>(&finished.outcome);
-            lines.push_back(fmt::format("{}s #{} {}", (finished.ended_at - start_) / 1s, finished.call,
-                                        accepted ? accepted->reference : to_string(state_of(finished.outcome))));
+            lines.push_back(
+                fmt::format("{}s #{} {}", (finished.ended_at - start_) / 1s, finished.call,
+                            accepted ? accepted->reference : to_string(state_of(finished.outcome))));
         }
         return lines;
     }

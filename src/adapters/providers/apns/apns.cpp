@@ -51,10 +51,12 @@ bool is_any_of(std::string_view reason, std::initializer_list<std::string_view> 
     return std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
 }
 
-Outcome unusable(std::string detail) { return Unusable{.scope = Scope::account, .detail = std::move(detail)}; }
+Outcome unusable(std::string detail) {
+    return Unusable{.scope = Scope::account, .detail = std::move(detail)};
+}
 
-/// https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns. Nothing for
-/// a reason that is not there: then the status decides.
+/// https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns.
+/// Nothing for a reason that is not there: then the status decides.
 std::optional<Verdict> by_reason(std::string_view reason, const Json& body, const net::HttpResponse& response,
                                  TimePoint now) {
     const std::string detail = detail_of(response.status, reason);
@@ -93,16 +95,18 @@ ProviderRequest to_request(const ApnsAccount& account, const ProviderCall& call)
 
     std::string payload = write_payload(call, *push);
     if (payload.size() > kMaxPayloadBytes) {
-        return tl::unexpected(refuse(RejectReason::payload_too_large, "the payload has more than 4096 bytes"));
+        return tl::unexpected(
+            refuse(RejectReason::payload_too_large, "the payload has more than 4096 bytes"));
     }
     const std::string identity = to_string(delivery_uuid(call.delivery));
-    auto request = begin_request(call, account.url + "/3/device/" + path_segment(push->token), "application/json");
+    auto request =
+        begin_request(call, account.url + "/3/device/" + path_segment(push->token), "application/json");
     const net::Headers apns{{"apns-id", identity},
-                       {"apns-collapse-id", identity},
-                       {"apns-topic", account.topic},
-                       {"apns-push-type", "alert"},
-                       {"apns-priority", "10"},
-                       {"apns-expiration", std::to_string(to_millis(call.expires_at) / 1000)}};
+                            {"apns-collapse-id", identity},
+                            {"apns-topic", account.topic},
+                            {"apns-push-type", "alert"},
+                            {"apns-priority", "10"},
+                            {"apns-expiration", std::to_string(to_millis(call.expires_at) / 1000)}};
     request.headers.insert(request.headers.end(), apns.begin(), apns.end());
     request.body = std::move(payload);
     return request;
@@ -128,11 +132,13 @@ Result<std::unique_ptr<ProviderAccount>> make_apns_account(const ApnsAccount& ac
                                                            const Clock& clock) {
     if (account.topic.empty()) return fail(ErrorCode::invalid, "apns: the topic is missing");
     auto credentials = apns::ApnsCredentials::create(account, clock);
-    if (!credentials) return fail(ErrorCode::invalid, "apns: signing with the key: " + credentials.error().message);
+    if (!credentials)
+        return fail(ErrorCode::invalid, "apns: signing with the key: " + credentials.error().message);
     HttpAccountParts parts;
     parts.traits = std::move(traits);
-    parts.protocol = {[account](const ProviderCall& call, TimePoint) { return apns::to_request(account, call); },
-                      apns::to_outcome};
+    parts.protocol = {
+        [account](const ProviderCall& call, TimePoint) { return apns::to_request(account, call); },
+        apns::to_outcome};
     parts.credentials = std::move(*credentials);
     parts.client = std::move(client);
     return make_http_account(std::move(parts), clock);

@@ -14,7 +14,8 @@ TimePoint on_grid(TimePoint now) {
 
 }  // namespace
 
-Result<std::unique_ptr<ApnsCredentials>> ApnsCredentials::create(const ApnsAccount& account, const Clock& clock) {
+Result<std::unique_ptr<ApnsCredentials>> ApnsCredentials::create(const ApnsAccount& account,
+                                                                 const Clock& clock) {
     std::unique_ptr<ApnsCredentials> credentials(new ApnsCredentials(account, clock));
     if (auto status = credentials->sign(on_grid(clock.now())); !status) return fail(status.error());
     return credentials;
@@ -49,7 +50,10 @@ Status ApnsCredentials::sign(TimePoint issued_at) {
     JsonWriter header;
     header.begin_object().member("alg", "ES256").member("kid", account_.key_id).end_object();
     JsonWriter claims;
-    claims.begin_object().member("iss", account_.team_id).member("iat", to_millis(issued_at) / 1000).end_object();
+    claims.begin_object()
+        .member("iss", account_.team_id)
+        .member("iat", to_millis(issued_at) / 1000)
+        .end_object();
     const auto token = sign_jwt(header.text(), claims.text(), [&](std::string_view input) {
         return net::sign_es256(account_.key_pem, input);
     });

@@ -10,15 +10,15 @@
 
 namespace herald::apns {
 
-/// Apple wants a provider token renewed at least once in 60 minutes and at most once in 20. Its `iat` lies on a grid,
-/// so that several processes show the same one; with a grid of 30 minutes and a renewal at the age of 50, a token
-/// that was signed at the end of its half hour is still shown for 20 minutes.
+/// Apple wants a provider token renewed at least once in 60 minutes and at most once in 20. Its `iat` lies on
+/// a grid, so that several processes show the same one; with a grid of 30 minutes and a renewal at the age of
+/// 50, a token that was signed at the end of its half hour is still shown for 20 minutes.
 inline constexpr std::chrono::minutes kGrid{30};
 inline constexpr std::chrono::minutes kRenewalAge{50};
 inline constexpr std::chrono::minutes kYoungestReplaced{20};
 
-/// The JSON Web Token of the account, one for all its connections. Thread-safe; who comes while it is being signed
-/// waits for that signature, which takes less than a millisecond.
+/// The JSON Web Token of the account, one for all its connections. Thread-safe; who comes while it is being
+/// signed waits for that signature, which takes less than a millisecond.
 class ApnsCredentials final : public Credentials {
 public:
     /// Signs the first token. `clock` must outlive this object.

@@ -40,7 +40,9 @@ struct Words {
     std::string_view message;
     bool blames_token = false;
 
-    bool any(std::string_view word) const { return error_code == word || (error_code.empty() && status == word); }
+    bool any(std::string_view word) const {
+        return error_code == word || (error_code.empty() && status == word);
+    }
 };
 
 bool violates_token(const Json& detail) {
@@ -69,7 +71,9 @@ Words read_error(const Json& body) {
     return words;
 }
 
-Outcome unusable(Scope scope, std::string detail) { return Unusable{.scope = scope, .detail = std::move(detail)}; }
+Outcome unusable(Scope scope, std::string detail) {
+    return Unusable{.scope = scope, .detail = std::move(detail)};
+}
 
 /// https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 std::optional<Verdict> by_words(const Words& words, const std::string& detail) {
@@ -81,7 +85,8 @@ std::optional<Verdict> by_words(const Words& words, const std::string& detail) {
     if (words.any("INVALID_ARGUMENT")) {
         // The only 400 that ends a token; without the FcmError it is about the request.
         const bool dead = !words.error_code.empty() && words.blames_token;
-        return Verdict{dead ? bury(RejectReason::invalid_address, detail) : refuse(RejectReason::bad_request, detail)};
+        return Verdict{dead ? bury(RejectReason::invalid_address, detail)
+                            : refuse(RejectReason::bad_request, detail)};
     }
     if (words.any("UNAUTHENTICATED")) {
         return Verdict{.outcome = unusable(Scope::account, detail), .credential_expired = true};
@@ -103,7 +108,8 @@ ProviderRequest to_request(const FcmAccount& account, const ProviderCall& call, 
     const std::string notification = write_notification(*push);
     const std::string data = write_data(call, *push);
     if (notification.size() + data.size() > kMaxPayloadBytes) {
-        return tl::unexpected(refuse(RejectReason::payload_too_large, "the payload has more than 4096 bytes"));
+        return tl::unexpected(
+            refuse(RejectReason::payload_too_large, "the payload has more than 4096 bytes"));
     }
     const auto left = std::chrono::floor<std::chrono::seconds>(call.expires_at - now).count();
     const std::string ttl = std::to_string(std::clamp<std::int64_t>(left, 0, kMaxTtlSeconds));
@@ -114,9 +120,18 @@ ProviderRequest to_request(const FcmAccount& account, const ProviderCall& call, 
     out.key("notification").raw(notification);
     out.key("data").raw(data);
     out.key("android").begin_object().member("ttl", ttl + "s");
-    out.key("notification").begin_object().member("tag", to_string(delivery_uuid(call.delivery))).end_object();
+    out.key("notification")
+        .begin_object()
+        .member("tag", to_string(delivery_uuid(call.delivery)))
+        .end_object();
     out.end_object();
-    out.key("webpush").begin_object().key("headers").begin_object().member("TTL", ttl).end_object().end_object();
+    out.key("webpush")
+        .begin_object()
+        .key("headers")
+        .begin_object()
+        .member("TTL", ttl)
+        .end_object()
+        .end_object();
     out.end_object().end_object();
 
     auto request = begin_request(call, account.url + "/v1/projects/" + account.project_id + "/messages:send",
@@ -160,12 +175,15 @@ Result<std::unique_ptr<ProviderAccount>> make_fcm_account(const FcmAccount& acco
     // Half of the call's time, so that who waited for the token has the other half.
     auto credentials =
         fcm::FcmCredentials::create(account, std::move(token_client), traits.call_deadline / 2, clock);
-    if (!credentials) return fail(ErrorCode::invalid, "fcm: signing with the key: " + credentials.error().message);
+    if (!credentials)
+        return fail(ErrorCode::invalid, "fcm: signing with the key: " + credentials.error().message);
     HttpAccountParts parts;
     parts.traits = std::move(traits);
     parts.protocol = {
         [account](const ProviderCall& call, TimePoint now) { return fcm::to_request(account, call, now); },
-        [account](const net::HttpResult& result, TimePoint now) { return fcm::to_outcome(account, result, now); }};
+        [account](const net::HttpResult& result, TimePoint now) {
+            return fcm::to_outcome(account, result, now);
+        }};
     parts.credentials = std::move(*credentials);
     parts.client = std::move(client);
     return make_http_account(std::move(parts), clock);

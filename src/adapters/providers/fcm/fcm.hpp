@@ -16,7 +16,8 @@ struct FcmAccount {
     std::string private_key_pem;
     std::string private_key_id;  ///< may be empty
     std::string token_url = "https://oauth2.googleapis.com/token";
-    /// Google asks for 60 s after a refusal for quota and 10 s after an error of its own, where it names no time.
+    /// Google asks for 60 s after a refusal for quota and 10 s after an error of its own, where it names no
+    /// time.
     Millis quota_wait{60'000};
     Millis server_error_wait{10'000};
 };

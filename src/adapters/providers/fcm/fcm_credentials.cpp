@@ -28,9 +28,8 @@ Result<std::string> sign_assertion(const FcmAccount& account, TimePoint now) {
     claims.begin_object().member("iss", account.client_email).member("scope", kScope);
     claims.member("aud", account.token_url);
     claims.member("iat", issued_at).member("exp", issued_at + kAssertionLife.count()).end_object();
-    return sign_jwt(header.text(), claims.text(), [&](std::string_view input) {
-        return net::sign_rs256(account.private_key_pem, input);
-    });
+    return sign_jwt(header.text(), claims.text(),
+                    [&](std::string_view input) { return net::sign_rs256(account.private_key_pem, input); });
 }
 
 }  // namespace
@@ -41,8 +40,8 @@ Result<net::HttpRequest> to_token_request(const FcmAccount& account, TimePoint n
     net::HttpRequest request;
     request.url = account.token_url;
     request.headers = {{"content-type", "application/x-www-form-urlencoded"}};
-    request.body = net::form_encode(
-        {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"}, {"assertion", std::move(*assertion)}});
+    request.body = net::form_encode({{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+                                     {"assertion", std::move(*assertion)}});
     return request;
 }
 
@@ -68,8 +67,10 @@ tl::expected<AccessToken, Outcome> to_token(const net::HttpResult& result, TimeP
 Result<std::unique_ptr<FcmCredentials>> FcmCredentials::create(const FcmAccount& account,
                                                                std::unique_ptr<net::HttpClient> client,
                                                                Millis fetch_deadline, const Clock& clock) {
-    if (const auto assertion = sign_assertion(account, clock.now()); !assertion) return fail(assertion.error());
-    return std::unique_ptr<FcmCredentials>(new FcmCredentials(account, std::move(client), fetch_deadline, clock));
+    if (const auto assertion = sign_assertion(account, clock.now()); !assertion)
+        return fail(assertion.error());
+    return std::unique_ptr<FcmCredentials>(
+        new FcmCredentials(account, std::move(client), fetch_deadline, clock));
 }
 
 void FcmCredentials::obtain(Ready ready) {

@@ -19,11 +19,12 @@ struct AccessToken {
 
 /// The request that trades a signed assertion for an access token (RFC 7523).
 Result<net::HttpRequest> to_token_request(const FcmAccount& account, TimePoint now);
-/// The token; or what calls end in without one: Deferred while the endpoint is ill, Unusable when it refuses us.
+/// The token; or what calls end in without one: Deferred while the endpoint is ill, Unusable when it refuses
+/// us.
 tl::expected<AccessToken, Outcome> to_token(const net::HttpResult& result, TimePoint now);
 
-/// Google's access token, one for all calls of the account. At most one request for it is under way; a new one is
-/// fetched five minutes before the old one ends, which is shown until then. Thread-safe.
+/// Google's access token, one for all calls of the account. At most one request for it is under way; a new
+/// one is fetched five minutes before the old one ends, which is shown until then. Thread-safe.
 class FcmCredentials final : public Credentials {
 public:
     /// Fails when the key cannot sign. `clock` must outlive this object.

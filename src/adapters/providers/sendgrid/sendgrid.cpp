@@ -82,7 +82,8 @@ std::optional<Millis> rate_limit_reset(const net::Headers& headers, TimePoint no
 Outcome refusal(const net::HttpResponse& response, TimePoint now) {
     const Json body = parse_body(response);
     const auto lines = error_lines(body);
-    const std::string detail = detail_of(response.status, lines.empty() ? std::string_view{} : lines.front().field);
+    const std::string detail =
+        detail_of(response.status, lines.empty() ? std::string_view{} : lines.front().field);
     switch (response.status) {
         case 400: {
             const auto dead = [](const ErrorLine& line) {
@@ -92,12 +93,14 @@ Outcome refusal(const net::HttpResponse& response, TimePoint now) {
             return refuse(RejectReason::bad_request, detail);
         }
         case 401: {
-            const bool no_credit = any_line(lines, [](const auto& line) { return line.says("Maximum credits"); });
+            const bool no_credit =
+                any_line(lines, [](const auto& line) { return line.says("Maximum credits"); });
             return Unusable{.scope = Scope::account, .detail = no_credit ? "401 no credits left" : detail};
         }
         case 403: {
-            const bool sender = any_line(
-                lines, [](const auto& line) { return line.says("verified Sender Identity") || line.field == "from"; });
+            const bool sender = any_line(lines, [](const auto& line) {
+                return line.says("verified Sender Identity") || line.field == "from";
+            });
             return Unusable{.scope = sender ? Scope::sender : Scope::account, .detail = detail};
         }
         case 429: {
@@ -105,7 +108,8 @@ Outcome refusal(const net::HttpResponse& response, TimePoint now) {
             if (!wait) wait = rate_limit_reset(response.headers, now);
             return wait_for(wait.value_or(kSoon), detail);
         }
-        default: return by_status(response, now, detail);
+        default:
+            return by_status(response, now, detail);
     }
 }
 
@@ -133,11 +137,13 @@ Verdict to_outcome(const net::HttpResult& result, TimePoint now) {
 
 }  // namespace sendgrid
 
-Result<std::unique_ptr<ProviderAccount>> make_sendgrid_account(const SendgridAccount& account, AccountTraits traits,
+Result<std::unique_ptr<ProviderAccount>> make_sendgrid_account(const SendgridAccount& account,
+                                                               AccountTraits traits,
                                                                std::unique_ptr<net::HttpClient> client,
                                                                const Clock& clock) {
     if (account.api_key.empty()) return fail(ErrorCode::invalid, "sendgrid: the API key is missing");
-    if (account.from_email.empty()) return fail(ErrorCode::invalid, "sendgrid: the sender's address is missing");
+    if (account.from_email.empty())
+        return fail(ErrorCode::invalid, "sendgrid: the sender's address is missing");
     HttpAccountParts parts;
     parts.traits = std::move(traits);
     parts.protocol = {

@@ -16,7 +16,8 @@ struct SendgridAccount {
     std::string from_name;  ///< may be empty
 };
 
-Result<std::unique_ptr<ProviderAccount>> make_sendgrid_account(const SendgridAccount& account, AccountTraits traits,
+Result<std::unique_ptr<ProviderAccount>> make_sendgrid_account(const SendgridAccount& account,
+                                                               AccountTraits traits,
                                                                std::unique_ptr<net::HttpClient> client,
                                                                const Clock& clock);
 

@@ -43,14 +43,15 @@ TEST(SendgridRequest, CarriesOneRecipientAndBothContents) {
     EXPECT_EQ(request->url, "http://127.0.0.1:1/v3/mail/send");
     EXPECT_EQ(net::find_header(request->headers, "content-type"), "application/json");
     const std::string identity = to_string(delivery_uuid(call_with(email()).delivery));
-    EXPECT_EQ(request->body, R"({"personalizations":[{"to":[{"email":"ann@mail.example"}]}],)"
-                             R"("from":{"email":"news@shop.example","name":"Shop"},"subject":"Hello",)"
-                             R"("content":[{"type":"text/plain","value":"Hi"},{"type":"text/html","value":"<p>Hi</p>"}],)"
-                             R"("headers":{"Message-ID":"<)" +
-                                 identity +
-                                 R"(@shop.example>"},)"
-                                 R"("custom_args":{"herald_id":"01890a5d-ac96-774b-bcce-b302099a8057.0.1",)"
-                                 R"("herald_attempt":"2"}})");
+    EXPECT_EQ(request->body,
+              R"({"personalizations":[{"to":[{"email":"ann@mail.example"}]}],)"
+              R"("from":{"email":"news@shop.example","name":"Shop"},"subject":"Hello",)"
+              R"("content":[{"type":"text/plain","value":"Hi"},{"type":"text/html","value":"<p>Hi</p>"}],)"
+              R"("headers":{"Message-ID":"<)" +
+                  identity +
+                  R"(@shop.example>"},)"
+                  R"("custom_args":{"herald_id":"01890a5d-ac96-774b-bcce-b302099a8057.0.1",)"
+                  R"("herald_attempt":"2"}})");
 }
 
 TEST(SendgridRequest, LeavesOutWhatTheTemplateDoesNotHave) {
@@ -58,7 +59,8 @@ TEST(SendgridRequest, LeavesOutWhatTheTemplateDoesNotHave) {
     nameless.from_name = "";
     EmailMessage plain = email();
     plain.html = "";
-    EXPECT_THAT(to_request(nameless, call_with(plain))->body, AllOf(Not(HasSubstr("name\"")), Not(HasSubstr("html"))));
+    EXPECT_THAT(to_request(nameless, call_with(plain))->body,
+                AllOf(Not(HasSubstr("name\"")), Not(HasSubstr("html"))));
     EmailMessage html = email();
     html.text = "";
     EXPECT_THAT(to_request(account(), call_with(html))->body, Not(HasSubstr("text/plain")));
@@ -126,7 +128,8 @@ INSTANTIATE_TEST_SUITE_P(
                       AnswerCase{"sandbox", http(200), "accepted "},
                       AnswerCase{"internal", refused(500, "Internal Server Error"), "deferred"},
                       AnswerCase{"gateway_page", http(502, kHtmlPage), "deferred"},
-                      AnswerCase{"unavailable", http(503, kHtmlPage, {{"retry-after", "4"}}), "deferred 4000ms"},
+                      AnswerCase{"unavailable", http(503, kHtmlPage, {{"retry-after", "4"}}),
+                                 "deferred 4000ms"},
                       AnswerCase{"gateway_timeout", http(504, kHtmlPage), "deferred"}),
     name_of);
 
@@ -138,63 +141,78 @@ INSTANTIATE_TEST_SUITE_P(
                    "rejected invalid_address dead"},
         AnswerCase{"sender_invalid", refused(400, "Does not contain a valid address.", "from.email"),
                    "rejected bad_request"},
-        AnswerCase{"recipient_missing", refused(400, "The email is required.", "personalizations.0.to.0.email"),
+        AnswerCase{"recipient_missing",
+                   refused(400, "The email is required.", "personalizations.0.to.0.email"),
                    "rejected bad_request"},
-        AnswerCase{"no_personalizations",
-                   refused(400, "The personalizations field is required and must have at least one personalization.",
-                           "personalizations"),
-                   "rejected bad_request"},
-        AnswerCase{"no_sender", refused(400, "The from object must be provided for every email send.", "from.email"),
+        AnswerCase{
+            "no_personalizations",
+            refused(400, "The personalizations field is required and must have at least one personalization.",
+                    "personalizations"),
+            "rejected bad_request"},
+        AnswerCase{"no_sender",
+                   refused(400, "The from object must be provided for every email send.", "from.email"),
                    "rejected bad_request"},
         AnswerCase{"no_subject", refused(400, "The subject is required.", "subject"), "rejected bad_request"},
-        AnswerCase{"no_content", refused(400, "Unless a valid template_id is provided, the content parameter is required.",
-                                         "content"),
+        AnswerCase{"no_content",
+                   refused(400, "Unless a valid template_id is provided, the content parameter is required.",
+                           "content"),
                    "rejected bad_request"},
-        AnswerCase{"duplicate_address",
-                   refused(400, "Each email address in the personalization block should be unique between to, cc, and "
-                                "bcc. We found the first duplicate instance of [ann@mail.example] in the "
-                                "personalizations.0.cc field.",
-                           "personalizations.0"),
+        AnswerCase{
+            "duplicate_address",
+            refused(400,
+                    "Each email address in the personalization block should be unique between to, cc, and "
+                    "bcc. We found the first duplicate instance of [ann@mail.example] in the "
+                    "personalizations.0.cc field.",
+                    "personalizations.0"),
+            "rejected bad_request"},
+        AnswerCase{"content_twice",
+                   refused(400, "If present, text/plain and text/html may only be provided once."),
                    "rejected bad_request"},
-        AnswerCase{"content_twice", refused(400, "If present, text/plain and text/html may only be provided once."),
-                   "rejected bad_request"},
-        AnswerCase{"too_far_ahead", refused(400, "Scheduling more than 72 hours in advance is forbidden.", "send_at"),
+        AnswerCase{"too_far_ahead",
+                   refused(400, "Scheduling more than 72 hours in advance is forbidden.", "send_at"),
                    "rejected bad_request"},
         AnswerCase{"bad_json", refused(400, "Bad Request"), "rejected bad_request"},
         AnswerCase{"address_as_field", refused(400, "x", kTo), "rejected bad_request"},
-        AnswerCase{"errors_that_are_none", http(400, R"({"errors":"ann@mail.example"})"), "rejected bad_request"},
+        AnswerCase{"errors_that_are_none", http(400, R"({"errors":"ann@mail.example"})"),
+                   "rejected bad_request"},
         AnswerCase{"not_found", http(404), "rejected bad_request"},
         AnswerCase{"method", refused(405, "POST method allowed only"), "rejected bad_request"},
         AnswerCase{"accept", http(406), "rejected bad_request"},
         AnswerCase{"too_large", http(413), "rejected payload_too_large"},
-        AnswerCase{"content_type", refused(415, "Content-Type should be application/json."), "rejected bad_request"}),
+        AnswerCase{"content_type", refused(415, "Content-Type should be application/json."),
+                   "rejected bad_request"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     Account, SendgridAnswer,
     ::testing::Values(
-        AnswerCase{"key_invalid", refused(401, "The provided authorization grant is invalid, expired, or revoked"),
+        AnswerCase{"key_invalid",
+                   refused(401, "The provided authorization grant is invalid, expired, or revoked"),
                    "unusable account"},
         AnswerCase{"no_credit", refused(401, "Maximum credits exceeded"), "unusable account"},
         AnswerCase{"not_authorized", refused(401, "Authenticated user is not authorized to send mail"),
                    "unusable account"},
-        AnswerCase{"sender_not_verified",
-                   refused(403, "The from address does not match a verified Sender Identity. Mail cannot be sent until "
-                                "this error is resolved.",
-                           "from"),
-                   "unusable sender"},
+        AnswerCase{
+            "sender_not_verified",
+            refused(403,
+                    "The from address does not match a verified Sender Identity. Mail cannot be sent until "
+                    "this error is resolved.",
+                    "from"),
+            "unusable sender"},
         AnswerCase{"forbidden", refused(403, "access forbidden"), "unusable account"},
         AnswerCase{"address_not_listed", refused(403, "The requestor's IP Address is not whitelisted"),
                    "unusable account"},
         AnswerCase{"throttled", refused(429, "too many requests"), "deferred"},
         AnswerCase{"throttled_until_reset",
-                   refused(429, "too many requests", "", {{"X-RateLimit-Reset", "1700000012"}}), "deferred 12000ms"},
+                   refused(429, "too many requests", "", {{"X-RateLimit-Reset", "1700000012"}}),
+                   "deferred 12000ms"},
         AnswerCase{"reset_in_the_past", refused(429, "too many requests", "", {{"X-RateLimit-Reset", "12"}}),
                    "deferred"},
-        AnswerCase{"reset_that_is_none", refused(429, "too many requests", "", {{"X-RateLimit-Reset", "later"}}),
-                   "deferred"},
+        AnswerCase{"reset_that_is_none",
+                   refused(429, "too many requests", "", {{"X-RateLimit-Reset", "later"}}), "deferred"},
         AnswerCase{"retry_after_comes_first",
-                   refused(429, "too many requests", "", {{"X-RateLimit-Reset", "1700000012"}, {"Retry-After", "5"}}),
+                   refused(429, "too many requests", "",
+                           {{"X-RateLimit-Reset", "1700000012"}, {"Retry-After", "5"}}),
                    "deferred 5000ms"}),
     name_of);
 

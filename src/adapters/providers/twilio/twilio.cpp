@@ -19,10 +19,12 @@ std::int64_t validity_seconds(const ProviderCall& call, TimePoint now) {
     return std::clamp<std::int64_t>(left, 1, 36'000);
 }
 
-Outcome unusable(Scope scope, std::string detail) { return Unusable{.scope = scope, .detail = std::move(detail)}; }
+Outcome unusable(Scope scope, std::string detail) {
+    return Unusable{.scope = scope, .detail = std::move(detail)};
+}
 
-/// The numbers of https://www.twilio.com/docs/api/errors that a message can meet; nothing for any other, since Twilio
-/// adds and changes them: then the status decides.
+/// The numbers of https://www.twilio.com/docs/api/errors that a message can meet; nothing for any other,
+/// since Twilio adds and changes them: then the status decides.
 std::optional<Outcome> by_code(std::int64_t code, const net::HttpResponse& response, TimePoint now,
                                std::string detail) {
     const auto wait = [&](Millis otherwise) {
@@ -38,7 +40,8 @@ std::optional<Outcome> by_code(std::int64_t code, const net::HttpResponse& respo
             return unusable(Scope::account, std::move(detail));
         case 20429:
         case 20500:
-        case 20503: return wait(kSoon);
+        case 20503:
+            return wait(kSoon);
 
         case 21211:
         case 21217:
@@ -53,9 +56,11 @@ std::optional<Outcome> by_code(std::int64_t code, const net::HttpResponse& respo
             opted_out.detail = std::move(detail);
             return opted_out;
         }
-        case 21612: return refuse(RejectReason::unreachable_region, std::move(detail));
+        case 21612:
+            return refuse(RejectReason::unreachable_region, std::move(detail));
         case 21215:
-        case 21408: return unusable(Scope::country, std::move(detail));
+        case 21408:
+            return unusable(Scope::country, std::move(detail));
 
         case 21212:
         case 21601:
@@ -69,11 +74,14 @@ std::optional<Outcome> by_code(std::int64_t code, const net::HttpResponse& respo
         case 21704:
         case 21705:
         // A trial account reaches verified numbers only: the others must not close it for those.
-        case 21608: return unusable(Scope::sender, std::move(detail));
+        case 21608:
+            return unusable(Scope::sender, std::move(detail));
 
         case 21605:
-        case 21617: return refuse(RejectReason::payload_too_large, std::move(detail));
-        case 21618: return refuse(RejectReason::content_refused, std::move(detail));
+        case 21617:
+            return refuse(RejectReason::payload_too_large, std::move(detail));
+        case 21618:
+            return refuse(RejectReason::content_refused, std::move(detail));
         case 20004:
         case 21602:
         case 21604:
@@ -86,12 +94,16 @@ std::optional<Outcome> by_code(std::int64_t code, const net::HttpResponse& respo
         case 21654:
         case 21655:
         case 21656:
-        case 21657: return refuse(RejectReason::bad_request, std::move(detail));
+        case 21657:
+            return refuse(RejectReason::bad_request, std::move(detail));
 
         case 14107:
-        case 21611: return wait(kBusySender);
-        case 63038: return wait(kDailyLimit);
-        default: return std::nullopt;
+        case 21611:
+            return wait(kBusySender);
+        case 63038:
+            return wait(kDailyLimit);
+        default:
+            return std::nullopt;
     }
 }
 
@@ -108,8 +120,9 @@ ProviderRequest to_request(const TwilioAccount& account, const ProviderCall& cal
     fields.emplace_back("Body", sms->body);
     fields.emplace_back("ValidityPeriod", std::to_string(validity_seconds(call, now)));
 
-    auto request = begin_request(call, account.url + "/2010-04-01/Accounts/" + account.account_sid + "/Messages.json",
-                                 "application/x-www-form-urlencoded");
+    auto request =
+        begin_request(call, account.url + "/2010-04-01/Accounts/" + account.account_sid + "/Messages.json",
+                      "application/x-www-form-urlencoded");
     request.body = net::form_encode(fields);
     return request;
 }
@@ -131,7 +144,8 @@ Verdict to_outcome(const net::HttpResult& result, TimePoint now) {
 
 }  // namespace twilio
 
-Result<std::unique_ptr<ProviderAccount>> make_twilio_account(const TwilioAccount& account, AccountTraits traits,
+Result<std::unique_ptr<ProviderAccount>> make_twilio_account(const TwilioAccount& account,
+                                                             AccountTraits traits,
                                                              std::unique_ptr<net::HttpClient> client,
                                                              const Clock& clock) {
     if (account.account_sid.empty() || account.auth_token.empty()) {

@@ -17,7 +17,8 @@ struct TwilioAccount {
     std::string messaging_service_sid;  ///< one of the two is required
 };
 
-Result<std::unique_ptr<ProviderAccount>> make_twilio_account(const TwilioAccount& account, AccountTraits traits,
+Result<std::unique_ptr<ProviderAccount>> make_twilio_account(const TwilioAccount& account,
+                                                             AccountTraits traits,
                                                              std::unique_ptr<net::HttpClient> client,
                                                              const Clock& clock);
 

@@ -38,13 +38,15 @@ TEST(TwilioRequest, IsAFormWithAllThatTheMessageNeeds) {
     EXPECT_EQ(request->method, "POST");
     EXPECT_EQ(request->url, "http://127.0.0.1:1/2010-04-01/Accounts/AC0123/Messages.json");
     EXPECT_EQ(net::find_header(request->headers, "content-type"), "application/x-www-form-urlencoded");
-    EXPECT_EQ(net::form_decode(request->body),
-              (Fields{{"To", kTo}, {"From", "+15005550001"}, {"Body", "a&b = ç"}, {"ValidityPeriod", "3600"}}));
+    EXPECT_EQ(
+        net::form_decode(request->body),
+        (Fields{{"To", kTo}, {"From", "+15005550001"}, {"Body", "a&b = ç"}, {"ValidityPeriod", "3600"}}));
 }
 
 TEST(TwilioRequest, NamesDeliveryAndAttempt) {
     const auto request = to_request(account(), sms_call(), kAnsweredAt);
-    EXPECT_EQ(net::find_header(request->headers, "x-herald-delivery"), "01890a5d-ac96-774b-bcce-b302099a8057.0.1");
+    EXPECT_EQ(net::find_header(request->headers, "x-herald-delivery"),
+              "01890a5d-ac96-774b-bcce-b302099a8057.0.1");
     EXPECT_EQ(net::find_header(request->headers, "x-herald-attempt"), "2");
 }
 
@@ -109,7 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{"never_written", never_written(), "deferred"},
         AnswerCase{"not_processed", not_processed(), "deferred at once"},
         AnswerCase{"no_answer", never_answered(), "unknown"},
-        AnswerCase{"queued", http(201, R"({"sid":"SM42","status":"queued","to":"+15005550006"})"), "accepted SM42"},
+        AnswerCase{"queued", http(201, R"({"sid":"SM42","status":"queued","to":"+15005550006"})"),
+                   "accepted SM42"},
         AnswerCase{"created_without_sid", http(201, "{}"), "unknown"},
         AnswerCase{"created_by_a_proxy", http(200, kHtmlPage), "unknown"},
         AnswerCase{"gateway_page", http(502, kHtmlPage), "deferred"},
@@ -117,9 +120,11 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{"unknown_code", refused(400, 29999), "rejected bad_request"},
         AnswerCase{"unknown_code_of_a_server_error", refused(500, 29999), "deferred"},
         AnswerCase{"not_found_page", http(404, kHtmlPage), "unusable account"},
-        AnswerCase{"problem_json", http(400, R"({"type":"x","title":"y","status":400,"code":21211,"detail":"z"})"),
+        AnswerCase{"problem_json",
+                   http(400, R"({"type":"x","title":"y","status":400,"code":21211,"detail":"z"})"),
                    "rejected invalid_address dead"},
-        AnswerCase{"code_that_is_no_number", http(400, R"({"code":"+15005550006"})"), "rejected bad_request"}),
+        AnswerCase{"code_that_is_no_number", http(400, R"({"code":"+15005550006"})"),
+                   "rejected bad_request"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -175,14 +180,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Waits, TwilioAnswer,
-    ::testing::Values(AnswerCase{"throttled", refused(429, 20429), "deferred"},
-                      AnswerCase{"throttled_until", refused(429, 20429, {{"Retry-After", "9"}}), "deferred 9000ms"},
-                      AnswerCase{"internal", refused(500, 20500), "deferred"},
-                      AnswerCase{"unavailable", refused(503, 20503, {{"Retry-After", "2"}}), "deferred 2000ms"},
-                      AnswerCase{"sender_queue_full", refused(400, 21611), "deferred 300000ms"},
-                      AnswerCase{"sender_queue_full_429", refused(429, 21611), "deferred 300000ms"},
-                      AnswerCase{"pair_limit", refused(429, 14107), "deferred 300000ms"},
-                      AnswerCase{"daily_limit", refused(429, 63038), "deferred 3600000ms"}),
+    ::testing::Values(
+        AnswerCase{"throttled", refused(429, 20429), "deferred"},
+        AnswerCase{"throttled_until", refused(429, 20429, {{"Retry-After", "9"}}), "deferred 9000ms"},
+        AnswerCase{"internal", refused(500, 20500), "deferred"},
+        AnswerCase{"unavailable", refused(503, 20503, {{"Retry-After", "2"}}), "deferred 2000ms"},
+        AnswerCase{"sender_queue_full", refused(400, 21611), "deferred 300000ms"},
+        AnswerCase{"sender_queue_full_429", refused(429, 21611), "deferred 300000ms"},
+        AnswerCase{"pair_limit", refused(429, 14107), "deferred 300000ms"},
+        AnswerCase{"daily_limit", refused(429, 63038), "deferred 3600000ms"}),
     name_of);
 
 }  // namespace
