@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <future>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -119,12 +120,21 @@ protected:
     /// Holds every reader and fills their queue until the returned promise is kept.
     std::promise<void> block_readers() {
         std::promise<void> release;
-        auto released = release.get_future().share();
-        while (readers_.post([released] { released.wait(); })) {
+        const auto released = release.get_future().share();
+        std::latch held(kReaders);
+        for (int i = 0; i < kReaders; ++i) {
+            EXPECT_TRUE(readers_.post([&held, released] {
+                held.count_down();
+                released.wait();
+            }));
+        }
+        held.wait();
+        while (readers_.post([] {})) {
         }
         return release;
     }
 
+    static constexpr int kReaders = 2;
     static constexpr const char* kWelcome =
         R"({"id":"welcome","channels":{"sms":{"body":"Hello {{ username }}"},)"
         R"("email":{"subject":"Hello","text":"Hello {{ username }}"}}})";
@@ -136,7 +146,7 @@ protected:
     Metrics metrics_;
     Readiness readiness_;
     TemplateCache templates_{store_, clock_};
-    WorkerPool readers_{2, 16};
+    WorkerPool readers_{kReaders, 16};
     const IdKeys keys_ = *store_.id_keys();
     Intake intake_{IntakeOptions{}, clock_, log_, templates_, store_, readers_, keys_, metrics_};
     std::optional<Api> api_;

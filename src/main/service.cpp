@@ -151,8 +151,7 @@ Status Service::start_stages() {
     templates_ = std::make_unique<TemplateCache>(*store_, clock_);
     auto& store = *store_;
     plan_batcher_ = std::make_unique<PlanBatcher>([&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
-    claim_batcher_ = std::make_unique<ClaimBatcher>([&store](const auto& claims) { return store.claim(claims, random_u64()); },
-                                                    kBatch, kMaxQueued);
+    claim_batcher_ = std::make_unique<ClaimBatcher>(claim_call(store), kBatch, kMaxQueued);
     settle_batcher_ = std::make_unique<SettleBatcher>([&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
     close_batcher_ = std::make_unique<CloseBatcher>([&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch,
                                                     kMaxQueued);

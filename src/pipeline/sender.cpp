@@ -18,7 +18,20 @@ constexpr Millis kLeaseMargin{5'000};
 /// While calls are in flight new records are looked for this often.
 constexpr Millis kGlance{2};
 
+constexpr int kClaimRepeats = 3;
+
 }  // namespace
+
+ClaimBatcher::Call claim_call(DeliveryStore& deliveries) {
+    return [&deliveries](const std::vector<ClaimRequest>& requests) {
+        const ClaimToken token = random_u64();
+        auto claims = deliveries.claim(requests, token);
+        for (int i = 0; i < kClaimRepeats && !claims && claims.error().code == ErrorCode::timeout; ++i) {
+            claims = deliveries.claim(requests, token);
+        }
+        return claims;
+    };
+}
 
 Result<std::unique_ptr<Sender>> Sender::make(Route route, Lane lane, SenderParts parts,
                                              std::vector<SenderAccount> accounts) {

@@ -19,6 +19,9 @@
 namespace herald {
 
 using ClaimBatcher = StoreBatcher<ClaimRequest, ClaimResult>;
+/// Draws one token per batch and repeats the statement with it when its answer was lost, so that it gets its own rows back.
+ClaimBatcher::Call claim_call(DeliveryStore& deliveries);
+
 using SettleBatcher = StoreBatcher<Settlement, SettleResult>;
 using CloseBatcher = StoreBatcher<Closure, SettleResult>;
 

@@ -16,13 +16,13 @@
 namespace herald::sqlite {
 
 struct DatabaseOptions {
-    std::filesystem::path path;
+    std::filesystem::path path = {};
     int busy_timeout_ms = 5000;
     int cache_kib = 8 * 1024;
     std::int64_t mmap_bytes = 64 * 1024 * 1024;
     int checkpoint_pages = 4000;  ///< size of the WAL at which a commit also checkpoints
     bool query_only = false;      ///< a reader; the file must be there
-    std::string vfs;              ///< empty = the system's
+    std::string vfs = {};              ///< empty = the system's
 };
 
 /// What the exception means to the caller: a full, locked or ill disk is `unavailable`, a row that can never be stored

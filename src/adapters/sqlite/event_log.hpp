@@ -26,9 +26,9 @@ struct SqliteLogOptions {
         std::string topic;
     };
 
-    std::filesystem::path path;
+    std::filesystem::path path = {};
     const Clock* clock = nullptr;  ///< outlives the log
-    std::vector<Reading> groups;
+    std::vector<Reading> groups = {};
     int partitions = 4;                      ///< of each topic; a topic that has more keeps them
     std::int64_t max_bytes = 1'073'741'824;  ///< of unfinished records; what `level` is measured against
     std::chrono::seconds retention = std::chrono::days(7);
@@ -41,7 +41,7 @@ struct SqliteLogOptions {
     std::int64_t tail_bytes = 1024 * 1024;  ///< newest records kept in memory, per partition
     Millis commit_every{50};                ///< the longest that a finished position stays in memory only
     Millis sweep_every{100};
-    std::string vfs;  ///< empty = the system's
+    std::string vfs = {};  ///< empty = the system's
 };
 
 /// An EventLog in one SQLite file, for one process. Partitions are rows of a table; the file is written by one thread,

@@ -54,8 +54,8 @@ std::int64_t weight(const std::string& key, const std::string& value, const std:
 std::int64_t weight(const LogRecord& record);
 
 struct LogFileOptions {
-    std::filesystem::path path;
-    std::string vfs;
+    std::filesystem::path path = {};
+    std::string vfs = {};
     bool query_only = false;
 };
 

@@ -38,7 +38,7 @@ struct FakeLogDisk {
 struct FakeLogOptions {
     const Clock* clock = nullptr;  ///< outlives the log
     /// (group, topic). Without a list whoever asks is a declared group.
-    std::optional<std::vector<FakeLogDisk::Group>> groups;
+    std::optional<std::vector<FakeLogDisk::Group>> groups = std::nullopt;
     int partitions = 4;
     std::int64_t max_bytes = 1'073'741'824;
     Millis retention = std::chrono::days(7);

@@ -72,19 +72,22 @@ TEST_F(ApnsCredentialsTest, LieOnAGridSoThatProcessesAgree) {
 }
 
 TEST_F(ApnsCredentialsTest, ChangeAtMostOnceInTwentyMinutesAndAreNeverAnHourOld) {
-    clock_.advance(29min);
-    credentials_ = std::move(*ApnsCredentials::create(account_, clock_));
-    std::string shown = authorization();
-    TimePoint changed = clock_.now();
-    for (int minute = 0; minute < 300; ++minute) {
+    for (int started = 0; started < 60; ++started) {
         clock_.advance(1min);
-        ASSERT_LT(clock_.now() - issued_at(), 60min);
-        if (authorization() == shown) continue;
-        ASSERT_GE(clock_.now() - changed, 20min);
-        shown = authorization();
-        changed = clock_.now();
+        credentials_ = std::move(*ApnsCredentials::create(account_, clock_));
+        std::string shown = authorization();
+        TimePoint changed = clock_.now();
+        for (int minute = 0; minute < 120; ++minute) {
+            clock_.advance(1min);
+            const std::string now_shown = authorization();
+            if (now_shown != shown) {
+                ASSERT_GE(clock_.now() - changed, 20min) << started;
+                changed = clock_.now();
+                shown = now_shown;
+            }
+            ASSERT_LT(clock_.now() - issued_at(), 60min) << started;
+        }
     }
-    EXPECT_GT(changed, start_ + 4h);
 }
 
 TEST_F(ApnsCredentialsTest, AreReplacedWhenRefusedButNotWithinTwentyMinutes) {

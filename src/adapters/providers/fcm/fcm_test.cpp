@@ -37,12 +37,12 @@ TEST(FcmRequest, IsOneMessageForOneToken) {
     EXPECT_EQ(net::find_header(request->headers, "x-herald-delivery"),
               "01890a5d-ac96-774b-bcce-b302099a8057.0.1");
     EXPECT_EQ(net::find_header(request->headers, "x-herald-attempt"), "2");
-    EXPECT_EQ(
-        request->body,
-        R"({"message":{"token":"tok:en","notification":{"title":"Hello","body":"Here"},)"
-        R"("data":{"order":"42","herald_id":"01890a5d-ac96-774b-bcce-b302099a8057.0.1","herald_attempt":"2"},)"
-        R"("android":{"ttl":"3600s","notification":{"tag":")" +
-            to_string(delivery_uuid(call.delivery)) + R"("}},"webpush":{"headers":{"TTL":"3600"}}}})");
+    EXPECT_EQ(request->body, R"({"message":{"token":"tok:en","notification":{"title":"Hello","body":"Here"},)"
+                             R"("data":{"order":"42","herald_id":"01890a5d-ac96-774b-bcce-b302099a8057.0.1",)"
+                             R"("herald_attempt":"2"},)"
+                             R"("android":{"ttl":"3600s","notification":{"tag":")" +
+                                 to_string(delivery_uuid(call.delivery)) +
+                                 R"("}},"webpush":{"headers":{"TTL":"3600"}}}})");
 }
 
 TEST(FcmRequest, KeepsItsTagOnARepeat) {

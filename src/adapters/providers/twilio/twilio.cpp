@@ -1,6 +1,7 @@
 #include "adapters/providers/twilio/twilio.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "base/crypto.hpp"
@@ -19,92 +20,123 @@ std::int64_t validity_seconds(const ProviderCall& call, TimePoint now) {
     return std::clamp<std::int64_t>(left, 1, 36'000);
 }
 
-Outcome unusable(Scope scope, std::string detail) {
-    return Unusable{.scope = scope, .detail = std::move(detail)};
+enum class Meaning {
+    account,
+    sender,
+    country,
+    dead_number,
+    opted_out,
+    no_route,
+    too_large,
+    content,
+    request,
+    busy,
+    busy_sender,
+    daily_limit,
+};
+
+struct Row {
+    std::int64_t code;
+    Meaning meaning;
+};
+
+/// The numbers of https://www.twilio.com/docs/api/errors that a message can meet. Twilio adds and changes
+/// them: for any other the status decides.
+constexpr std::array kRows{
+    Row{20003, Meaning::account},  // authentication
+    Row{20005, Meaning::account},  // account not active
+    Row{20006, Meaning::account},  // access denied
+    Row{20008, Meaning::account},  // test credentials
+    Row{20404, Meaning::account},  // the path names nothing but the account
+    Row{21609, Meaning::account},  // our callback URL
+
+    Row{21212, Meaning::sender},
+    Row{21601, Meaning::sender},
+    Row{21603, Meaning::sender},
+    Row{21606, Meaning::sender},
+    // A trial account reaches verified numbers only: the others must not close it for those.
+    Row{21608, Meaning::sender},
+    Row{21658, Meaning::sender},
+    Row{21659, Meaning::sender},
+    Row{21660, Meaning::sender},
+    Row{21701, Meaning::sender},
+    Row{21703, Meaning::sender},
+    Row{21704, Meaning::sender},
+    Row{21705, Meaning::sender},
+
+    Row{21215, Meaning::country},
+    Row{21408, Meaning::country},
+
+    Row{21211, Meaning::dead_number},
+    Row{21214, Meaning::dead_number},
+    Row{21217, Meaning::dead_number},
+    Row{21614, Meaning::dead_number},  // not a mobile number
+    Row{21635, Meaning::dead_number},  // a landline
+    Row{21610, Meaning::opted_out},
+    Row{21612, Meaning::no_route},
+
+    Row{21605, Meaning::too_large},
+    Row{21617, Meaning::too_large},
+    Row{21618, Meaning::content},
+    Row{20004, Meaning::request},  // method
+    Row{21602, Meaning::request},
+    Row{21604, Meaning::request},
+    Row{21619, Meaning::request},
+    Row{21620, Meaning::request},
+    Row{21621, Meaning::request},
+    Row{21622, Meaning::request},
+    Row{21623, Meaning::request},
+    Row{21624, Meaning::request},
+    Row{21654, Meaning::request},
+    Row{21655, Meaning::request},
+    Row{21656, Meaning::request},
+    Row{21657, Meaning::request},
+
+    Row{20429, Meaning::busy},
+    Row{20500, Meaning::busy},
+    Row{20503, Meaning::busy},
+    Row{14107, Meaning::busy_sender},
+    Row{21611, Meaning::busy_sender},
+    Row{63038, Meaning::daily_limit},
+};
+
+std::optional<Meaning> meaning_of(std::int64_t code) {
+    const auto row = std::find_if(kRows.begin(), kRows.end(), [&](const Row& r) { return r.code == code; });
+    return row != kRows.end() ? std::optional(row->meaning) : std::nullopt;
 }
 
-/// The numbers of https://www.twilio.com/docs/api/errors that a message can meet; nothing for any other,
-/// since Twilio adds and changes them: then the status decides.
-std::optional<Outcome> by_code(std::int64_t code, const net::HttpResponse& response, TimePoint now,
-                               std::string detail) {
-    const auto wait = [&](Millis otherwise) {
-        return wait_for(retry_after(response.headers, now).value_or(otherwise), std::move(detail));
-    };
-    switch (code) {
-        case 20003:  // authentication
-        case 20005:  // account not active
-        case 20006:  // access denied
-        case 20008:  // test credentials
-        case 20404:  // no such account
-        case 21609:  // our callback URL
-            return unusable(Scope::account, std::move(detail));
-        case 20429:
-        case 20500:
-        case 20503:
-            return wait(kSoon);
-
-        case 21211:
-        case 21217:
-        case 21214:
-        case 21614:  // not a mobile number
-        case 21635:  // a landline
-            return bury(RejectReason::invalid_address, std::move(detail));
-        case 21610: {
-            Rejected opted_out;
-            opted_out.reason = RejectReason::recipient_opted_out;
-            opted_out.suppress = true;
-            opted_out.detail = std::move(detail);
-            return opted_out;
-        }
-        case 21612:
-            return refuse(RejectReason::unreachable_region, std::move(detail));
-        case 21215:
-        case 21408:
-            return unusable(Scope::country, std::move(detail));
-
-        case 21212:
-        case 21601:
-        case 21603:
-        case 21606:
-        case 21659:
-        case 21660:
-        case 21658:
-        case 21701:
-        case 21703:
-        case 21704:
-        case 21705:
-        // A trial account reaches verified numbers only: the others must not close it for those.
-        case 21608:
-            return unusable(Scope::sender, std::move(detail));
-
-        case 21605:
-        case 21617:
-            return refuse(RejectReason::payload_too_large, std::move(detail));
-        case 21618:
-            return refuse(RejectReason::content_refused, std::move(detail));
-        case 20004:
-        case 21602:
-        case 21604:
-        case 21619:
-        case 21620:
-        case 21621:
-        case 21622:
-        case 21623:
-        case 21624:
-        case 21654:
-        case 21655:
-        case 21656:
-        case 21657:
-            return refuse(RejectReason::bad_request, std::move(detail));
-
-        case 14107:
-        case 21611:
-            return wait(kBusySender);
-        case 63038:
-            return wait(kDailyLimit);
-        default:
-            return std::nullopt;
+Outcome outcome_of(Meaning meaning, std::optional<Millis> asked, const std::string& detail) {
+    const auto unusable = [&](Scope scope) { return Unusable{.scope = scope, .detail = detail}; };
+    switch (meaning) {
+        case Meaning::account:
+            return unusable(Scope::account);
+        case Meaning::sender:
+            return unusable(Scope::sender);
+        case Meaning::country:
+            return unusable(Scope::country);
+        case Meaning::dead_number:
+            return bury(RejectReason::invalid_address, detail);
+        case Meaning::opted_out:
+            return Rejected{.reason = RejectReason::recipient_opted_out,
+                            .suppress = true,
+                            .dead_since = {},
+                            .detail = detail};
+        case Meaning::no_route:
+            return refuse(RejectReason::unreachable_region, detail);
+        case Meaning::too_large:
+            return refuse(RejectReason::payload_too_large, detail);
+        case Meaning::content:
+            return refuse(RejectReason::content_refused, detail);
+        case Meaning::request:
+            return refuse(RejectReason::bad_request, detail);
+        case Meaning::busy:
+            return wait_for(asked.value_or(kSoon), detail);
+        case Meaning::busy_sender:
+            return wait_for(asked.value_or(kBusySender), detail);
+        case Meaning::daily_limit:
+            return wait_for(asked.value_or(kDailyLimit), detail);
     }
+    return refuse(RejectReason::bad_request, detail);
 }
 
 }  // namespace
@@ -136,9 +168,10 @@ Verdict to_outcome(const net::HttpResult& result, TimePoint now) {
     }
     const std::int64_t code = body.integer("code");
     const std::string detail = detail_of(result->status, code != 0 ? std::to_string(code) : "");
-    if (auto outcome = by_code(code, *result, now, detail)) return {std::move(*outcome)};
-    // The path names nothing but the account.
-    if (result->status == 404) return {unusable(Scope::account, detail)};
+    if (const auto meaning = meaning_of(code)) {
+        return {outcome_of(*meaning, retry_after(result->headers, now), detail)};
+    }
+    if (result->status == 404) return {outcome_of(Meaning::account, std::nullopt, detail)};
     return {by_status(*result, now, detail)};
 }
 
