@@ -92,10 +92,10 @@ int migrate(const Settings& settings) {
     auto folder = DataFolder::open(settings.text("HERALD_DATA_DIR"));
     if (!folder) return complain(folder.error());
     SystemClock clock;
-    sqlite::SqliteLogOptions log_options;
+    SqliteLogOptions log_options;
     log_options.path = (*folder)->path() / "log.db";
     log_options.clock = &clock;
-    auto log = sqlite::SqliteEventLog::open(log_options);
+    auto log = SqliteEventLog::open(log_options);
     if (!log) return complain(log.error());
     sqlite::SqliteStoreOptions store_options;
     store_options.path = (*folder)->path() / "store.db";

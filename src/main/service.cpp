@@ -98,14 +98,14 @@ Status Service::open_engines() {
     if (!folder) return fail(folder.error());
     folder_ = *std::move(folder);
 
-    sqlite::SqliteLogOptions log_options;
+    SqliteLogOptions log_options;
     log_options.path = folder_->path() / "log.db";
     log_options.clock = &clock_;
     log_options.partitions = static_cast<int>(settings_.integer("HERALD_LOG_PARTITIONS"));
     log_options.max_bytes = settings_.integer("HERALD_LOG_MAX_BYTES");
     log_options.retention = std::chrono::seconds(settings_.integer("HERALD_LOG_RETENTION_S"));
-    log_options.groups = topics::consumed();
-    auto log = sqlite::SqliteEventLog::open(log_options);
+    for (auto& [group, topic] : topics::consumed()) log_options.groups.push_back({std::move(group), std::move(topic)});
+    auto log = SqliteEventLog::open(log_options);
     if (!log) return fail(log.error());
     log_ = *std::move(log);
 
@@ -116,7 +116,7 @@ Status Service::open_engines() {
     if (!store) return fail(store.error());
     store_ = *std::move(store);
     if (auto status = store_->declare_claims_dead(); !status) return status;
-    limiter_ = make_local_rate_limiter(clock_);
+    limiter_ = std::make_unique<LocalRateLimiter>(clock_);
     return write_demo(*store_, clock_.now());
 }
 

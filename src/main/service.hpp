@@ -50,7 +50,7 @@ private:
     Readiness readiness_;
 
     std::unique_ptr<DataFolder> folder_;
-    std::unique_ptr<sqlite::SqliteEventLog> log_;
+    std::unique_ptr<SqliteEventLog> log_;
     std::unique_ptr<sqlite::SqliteStore> store_;
     std::unique_ptr<RateLimiter> limiter_;
 

@@ -70,6 +70,7 @@ public:
     void respond(HttpResponse response, Written written) override;
     void reset(bool whole_connection) override;
     void go_away(std::string_view debug_data) override;
+    void refuse() override;
 
     /// Before anybody else can see the whole request.
     void set_body(std::string body) { request_.body = std::move(body); }
@@ -101,6 +102,7 @@ public:
 
     void answer(StreamId stream, const HttpResponse& response, Written written);
     void reset(StreamId stream, bool whole_connection);
+    void refuse(StreamId stream);
     void go_away(StreamId stream, std::string_view debug_data);
 
     void handshake_done() override;
@@ -158,6 +160,13 @@ void StreamExchange::go_away(std::string_view debug_data) {
     broken_off_ = true;
     loop_->post([client = client_, stream = stream_, debug = std::string(debug_data)] {
         if (const auto alive = client.lock()) alive->go_away(stream, debug);
+    });
+}
+
+void StreamExchange::refuse() {
+    broken_off_ = true;
+    loop_->post([client = client_, stream = stream_] {
+        if (const auto alive = client.lock()) alive->refuse(stream);
     });
 }
 
@@ -267,6 +276,12 @@ void Client::reset(StreamId stream, bool whole_connection) {
         return end_all();
     }
     connection_->session().reset(stream, http2::kInternalError);
+    connection_->flush_soon();
+}
+
+void Client::refuse(StreamId stream) {
+    if (!open_.contains(stream)) return;
+    connection_->session().reset(stream, http2::kRefusedStream);
     connection_->flush_soon();
 }
 

@@ -13,7 +13,7 @@ namespace herald::apns {
 /// Apple wants a provider token renewed at least once in 60 minutes and at most once in 20. Its `iat` lies on
 /// a grid, so that several processes show the same one; with a grid of 30 minutes and a renewal at the age of
 /// 50, a token that was signed at the end of its half hour is still shown for 20 minutes.
-inline constexpr std::chrono::minutes kGrid{40};
+inline constexpr std::chrono::minutes kGrid{30};
 inline constexpr std::chrono::minutes kRenewalAge{50};
 inline constexpr std::chrono::minutes kYoungestReplaced{20};
 
