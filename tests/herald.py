@@ -3,18 +3,23 @@
 import json
 import os
 import queue
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("apns", "fcm", "twilio", "sendgrid")
+ROUTE_OF = {"apns": "push.apns", "fcm": "push.fcm", "twilio": "sms", "sendgrid": "email"}
+OPEN_STATES = ("accepted", "scheduled", "in_progress")
 
 
 class Answer:
@@ -55,15 +60,67 @@ def wait_until(condition, seconds=10, what="the condition"):
         time.sleep(0.02)
 
 
+def talk(url, request, timeout=10):
+    """Sends bytes that no HTTP library would send; what came back until the other side closed."""
+    host, port = re.fullmatch(r"http://([^:]+):(\d+)", url).groups()
+    with socket.create_connection((host, int(port)), timeout) as connection:
+        try:
+            connection.sendall(request)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before all of it was sent
+        received = b""
+        try:
+            while piece := connection.recv(65536):
+                received += piece
+        except ConnectionResetError:
+            pass
+    return to_answer(received)
+
+
+def to_answer(received):
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, _, lines = head.decode().partition("\r\n")
+    headers = {}
+    for line in lines.splitlines():
+        name, _, value = line.partition(":")
+        headers[name.strip().title()] = value.strip()
+    return Answer(int(status.split()[1]), headers, body.decode())
+
+
+def binary_path(binary="herald"):
+    return Path(os.environ.get("BUILD_DIR", ROOT / "build" / "release")) / binary
+
+
+def environment_with(settings):
+    """The test's own environment must not reach the program."""
+    foreign = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL", "LOG_LEVEL")
+    env = {k: v for k, v in os.environ.items() if not k.startswith("HERALD_") and k not in foreign}
+    env.update({k: str(v) for k, v in settings.items()})
+    return env
+
+
+def run(command, seconds=20, **settings):
+    """A command that ends by itself, with its output."""
+    return subprocess.run([str(binary_path()), *command.split()], env=environment_with(settings), text=True,
+                          capture_output=True, timeout=seconds)
+
+
+def in_seconds(seconds):
+    """A time from now as the API takes it."""
+    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+def to_ms(rfc3339):
+    return datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp() * 1000
+
+
 class Process:
     """One herald process; its JSON log lines are kept and can be waited for."""
 
     def __init__(self, command, environment, binary="herald"):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("HERALD_")}
-        env.update({k: str(v) for k, v in environment.items()})
-        path = Path(os.environ.get("BUILD_DIR", ROOT / "build" / "release")) / binary
         self.started = time.monotonic()
-        self.process = subprocess.Popen([str(path), *command.split()], env=env, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([str(binary_path(binary)), *command.split()], env=environment_with(environment),
+                                        stderr=subprocess.PIPE, text=True)
         self.lines, self.events = [], queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -176,11 +233,41 @@ class Herald:
         return self.call("GET", f"/api/v1/notifications/{id}").json
 
     def wait_final(self, id, seconds=15):
-        open_states = ("accepted", "scheduled", "in_progress")
-        return wait_until(lambda: (n := self.notification(id))["status"] not in open_states and n, seconds, f"{id} final")
+        return wait_until(lambda: (n := self.notification(id))["status"] not in OPEN_STATES and n, seconds, f"{id} final")
+
+    def wait_all_final(self, ids, seconds=30):
+        """The stories by id, each asked for until it is final."""
+        end = time.monotonic() + seconds
+        return {id: self.wait_final(id, max(0.1, end - time.monotonic())) for id in ids}
+
+    def put_user(self, id, **fields):
+        answer = self.call("PUT", f"/api/v1/users/{id}", fields)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def post_template(self, id, **fields):
+        fields.setdefault("channels", {"sms": {"body": "Hello"}})
+        answer = self.call("POST", "/api/v1/templates", {"id": id, **fields})
+        assert answer.status == 201, answer
+        return answer.json["version"]
 
     def metrics(self):
         return self.call("GET", "/metrics").text
+
+    def metric(self, name):
+        """Every series of one metric: (labels, value)."""
+        found = re.findall(rf"^{name}(?:\{{([^}}]*)\}})? (\S+)$", self.metrics(), re.M)
+        return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in found]
+
+    def records_in_the_log(self):
+        return sum(value for _, value in self.metric("herald_consumer_lag_records"))
+
+    def timers_waiting(self):
+        return sum(value for _, value in self.metric("herald_timers_waiting"))
+
+    def wait_idle(self, seconds=15):
+        """Nothing is in the log, in flight or on a timer."""
+        wait_until(lambda: self.records_in_the_log() == 0 and self.timers_waiting() == 0, seconds, "an idle Herald")
 
     def close(self):
         if self.process.process.poll() is None:

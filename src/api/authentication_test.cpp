@@ -1,11 +1,13 @@
 #include "api/authentication.hpp"
 
-#include "api/api_fixture.hpp"
+#include "api/testing/api_fixture.hpp"
 
 namespace herald::api {
 namespace {
 
-ApiKey key(const std::string& secret, const std::string& tenant) { return {sha256(secret), TenantId(tenant)}; }
+ApiKey key(const std::string& secret, const std::string& tenant) {
+    return {sha256(secret), TenantId(tenant)};
+}
 
 std::string tenant_of(const Authentication& authentication, net::Headers headers) {
     const auto tenant = authentication.tenant_of(headers);
@@ -21,7 +23,8 @@ TEST(Authentication, TellsTheTenantOfAKey) {
 TEST(Authentication, RefusesWhatIsNoKeyOfOurs) {
     const Authentication authentication({key("one", "acme"), key("", "nobody")}, false);
     EXPECT_EQ(tenant_of(authentication, {}), "<refused>");
-    for (const auto* value : {"", "Bearer", "Bearer ", "Bearer One", "Bearer one ", "Bearer on", "Basic one", "one"}) {
+    for (const auto* value :
+         {"", "Bearer", "Bearer ", "Bearer One", "Bearer one ", "Bearer on", "Basic one", "one"}) {
         EXPECT_EQ(tenant_of(authentication, {{"Authorization", value}}), "<refused>") << value;
     }
 }
@@ -66,7 +69,8 @@ TEST_F(KeyedApiTest, RefusesEveryKeyedRouteWithoutAKey) {
 
 TEST_F(KeyedApiTest, ServesTheOpenRoutesWithoutAKey) {
     readiness_.set_started();
-    for (const auto* path : {"/health", "/healthz", "/ready", "/metrics", "/openapi.json", "/api/v1/openapi.json"}) {
+    for (const auto* path :
+         {"/health", "/healthz", "/ready", "/metrics", "/openapi.json", "/api/v1/openapi.json"}) {
         EXPECT_EQ(call("GET", path).status, 200) << path;
     }
 }

@@ -47,8 +47,6 @@ Call::Call(std::shared_ptr<net::Exchange> exchange, RouteMatch route, const Cloc
     open_.begin();
 }
 
-Call::~Call() { open_.end(); }
-
 OrProblem<std::string> Call::client_id() const {
     if (is_valid_client_id(route_.id)) return route_.id;
     return refuse_fields({{"id", "format", "must have 1 to 255 bytes of UTF-8 without control characters"}});
@@ -71,7 +69,9 @@ void Call::answer(Reply reply) {
                      .took = clock_.uptime() - began_,
                      .request_id = request_id_,
                      .cause = reply ? std::string_view{} : std::string_view(reply.error().cause)});
-    exchange_->respond(std::move(response));
+    // Whoever still holds the call, such as a queue, is not to hold its body.
+    std::exchange(exchange_, nullptr)->respond(std::move(response));
+    open_.end();
 }
 
 }  // namespace herald::api

@@ -15,7 +15,7 @@
 
 namespace herald::api {
 
-/// How many calls have begun and not ended. Thread-safe.
+/// How many calls are not answered yet. Thread-safe.
 class OpenCalls {
 public:
     void begin();
@@ -31,17 +31,15 @@ private:
 /// The client's X-Request-Id when it is one (1 to 128 printable ASCII bytes), or a new one.
 std::string request_id_of(const net::Headers& headers, TimePoint now);
 
-/// One request on its way to its answer. Everything but `answer` and `tenant` is fixed when it begins.
+/// One request on its way to its answer. All but `tenant` is fixed when it begins.
 class Call {
 public:
     Call(std::shared_ptr<net::Exchange> exchange, RouteMatch route, const Clock& clock, RequestMeter& meter,
          OpenCalls& open);
-    ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
     const net::ServerRequest& request() const { return exchange_->request(); }
-    const std::string& request_id() const { return request_id_; }
     std::string_view pattern() const { return route_.pattern; }
     /// The `{id}` of the pattern, as any text.
     const std::string& path_id() const { return route_.id; }
@@ -50,13 +48,14 @@ public:
     /// A field of the query; nothing when it is not there.
     std::optional<std::string> query(std::string_view name) const;
 
-    /// Once, from any thread, never blocks.
+    /// Once, from any thread, never blocks. Afterwards nothing but the destructor may be called, and the Api
+    /// may be gone.
     void answer(Reply reply);
 
     TenantId tenant;  ///< set before a handler sees the call
 
 private:
-    const std::shared_ptr<net::Exchange> exchange_;
+    std::shared_ptr<net::Exchange> exchange_;
     const RouteMatch route_;
     const Clock& clock_;
     RequestMeter& meter_;

@@ -1,6 +1,6 @@
 #include "api/json_body.hpp"
 
-#include "api/api_fixture.hpp"
+#include "api/testing/api_fixture.hpp"
 
 namespace herald::api {
 namespace {
@@ -11,7 +11,8 @@ std::string nested(int depth) { return std::string(depth, '[') + std::string(dep
 class BodyTest : public ApiTest, public testing::WithParamInterface<std::pair<const char*, const char*>> {
 protected:
     net::HttpResponse put(std::string body, std::string content_type = "application/json") {
-        return call(GetParam().first, GetParam().second, std::move(body), {{"Content-Type", std::move(content_type)}});
+        return call(GetParam().first, GetParam().second, std::move(body),
+                    {{"Content-Type", std::move(content_type)}});
     }
 };
 
@@ -41,7 +42,8 @@ TEST_P(BodyTest, RefusesWhatIsNotJson) {
 }
 
 TEST_P(BodyTest, RefusesWhatIsNotUtf8) {
-    for (const auto* body : {"{\"a\":\"\xff\"}", "{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xc3\"}"}) {
+    for (const auto* body :
+         {"{\"a\":\"\xff\"}", "{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xc3\"}"}) {
         EXPECT_EQ(summary(put(body)), "400 invalid_utf8") << body;
     }
 }
@@ -82,7 +84,8 @@ TEST_P(BodyTest, RefusesUnknownFields) {
 
 INSTANTIATE_TEST_SUITE_P(Routes, BodyTest,
                          testing::Values(std::pair{"POST", "/api/v1/notifications"},
-                                         std::pair{"POST", "/api/v1/templates"}, std::pair{"PUT", "/api/v1/users/ada"},
+                                         std::pair{"POST", "/api/v1/templates"},
+                                         std::pair{"PUT", "/api/v1/users/ada"},
                                          std::pair{"PUT", "/api/v1/users/ada/preferences"}));
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "api/api_fixture.hpp"
+#include "api/testing/api_fixture.hpp"
 
 namespace herald::api {
 namespace {
@@ -83,9 +83,9 @@ TEST(Problem, ListsTheFieldsThatAreWrong) {
 
 TEST(Problem, ComesFromEveryRefusalOfTheIntakeUnderItsOwnName) {
     for (const auto refusal : {Refusal::unknown_template, Refusal::invalid_request, Refusal::missing_data,
-                               Refusal::idempotency_mismatch, Refusal::idempotency_in_flight, Refusal::log_full,
-                               Refusal::not_accepted, Refusal::acceptance_unknown, Refusal::store_busy,
-                               Refusal::store_unavailable}) {
+                               Refusal::idempotency_mismatch, Refusal::idempotency_in_flight,
+                               Refusal::log_full, Refusal::not_accepted, Refusal::acceptance_unknown,
+                               Refusal::store_busy, Refusal::store_unavailable}) {
         const auto problem = to_problem({refusal, "why", {{"data.x", "missing_data", ""}}, std::nullopt});
         EXPECT_EQ(kind_of(problem.code).code, to_string(refusal));
         EXPECT_EQ(problem.detail, "why");

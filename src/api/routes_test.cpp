@@ -1,6 +1,6 @@
 #include "api/routes.hpp"
 
-#include "api/api_fixture.hpp"
+#include "api/testing/api_fixture.hpp"
 
 namespace herald::api {
 namespace {
@@ -20,8 +20,9 @@ TEST(Routes, FindsEveryRowOfTheTable) {
 }
 
 TEST(Routes, KnowsNoOtherPaths) {
-    for (const auto* path : {"/", "", "*", "/api", "/api/v1/users", "/api/v1/users/", "/api/v1/users/x/", "//health",
-                             "/health/", "/api/v1/users//preferences", "/api/v1/users/x/devices", "/HEALTH"}) {
+    for (const auto* path :
+         {"/", "", "*", "/api", "/api/v1/users", "/api/v1/users/", "/api/v1/users/x/", "//health", "/health/",
+          "/api/v1/users//preferences", "/api/v1/users/x/devices", "/HEALTH"}) {
         EXPECT_EQ(find_route("GET", path).pattern, "") << path;
     }
 }
@@ -79,7 +80,8 @@ TEST_F(RoutingTest, EchoesTheRequestIdOfTheClient) {
 }
 
 TEST_F(RoutingTest, DrawsARequestIdWhenTheClientsIsUnusable) {
-    for (const auto& given : {std::string(), std::string(129, 'x'), std::string("caf\xc3\xa9"), std::string("a\tb")}) {
+    for (const auto& given :
+         {std::string(), std::string(129, 'x'), std::string("caf\xc3\xa9"), std::string("a\tb")}) {
         const auto drawn = header(call("GET", "/health", "", {{"X-Request-Id", given}}), "x-request-id");
         EXPECT_TRUE(Uuid::parse(drawn)) << given << " → " << drawn;
     }
@@ -112,16 +114,7 @@ TEST_F(RoutingTest, AnswersWhatNeedsNoStoreWhileTheReadersAreFull) {
 }
 
 TEST_F(RoutingTest, DoesNotAnswerOnTheThreadThatAsks) {
-    std::promise<void> release;
-    std::latch held(kReaders);
-    const auto released = release.get_future().share();
-    for (int i = 0; i < kReaders; ++i) {
-        ASSERT_TRUE(readers_.post([&held, released] {
-            held.count_down();
-            released.wait();
-        }));
-    }
-    held.wait();
+    auto release = hold_readers();
     const auto exchange = begin("GET", "/api/v1/users/ada");
     EXPECT_FALSE(exchange->is_answered());
     release.set_value();

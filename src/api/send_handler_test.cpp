@@ -1,4 +1,4 @@
-#include "api/api_fixture.hpp"
+#include "api/testing/api_fixture.hpp"
 #include "model/records.hpp"
 #include "pipeline/topics.hpp"
 
@@ -21,9 +21,7 @@ protected:
     Notification appended() {
         std::vector<LogRecord> records;
         for (const auto lane : kLanes) {
-            auto consumer = log_.subscribe(topics::kPlannerGroup, topics::requests(lane));
-            auto polled = (*consumer)->poll(10, Millis{0});
-            records.insert(records.end(), polled->begin(), polled->end());
+            for (auto& record : log_.records(topics::requests(lane))) records.push_back(std::move(record));
         }
         EXPECT_EQ(records.size(), 1u);
         if (records.empty()) return {};
@@ -47,8 +45,9 @@ TEST_F(SendTest, AnswersWithWhatWasAccepted) {
 }
 
 TEST_F(SendTest, AppendsWhatTheBodySays) {
-    const auto response = send_with(R"("channels":["email","sms"],"template_version":1,"ttl_s":60,"lane":"critical",)"
-                                    R"("send_at":"2023-11-15T00:00:00+01:00","metadata":{"n":1.50})");
+    const auto response =
+        send_with(R"("channels":["email","sms"],"template_version":1,"ttl_s":60,"lane":"critical",)"
+                  R"("send_at":"2023-11-15T00:00:00+01:00","metadata":{"n":1.50})");
     ASSERT_EQ(response.status, 202) << response.body;
     const auto record = appended();
     const auto send_at = *parse_rfc3339("2023-11-14T23:00:00Z");
@@ -76,14 +75,14 @@ TEST_F(SendTest, TakesATimeThatHasPassedForNow) {
 }
 
 TEST_F(SendTest, TakesNullForAbsent) {
-    EXPECT_EQ(send_with(R"("channels":null,"send_at":null,"ttl_s":null,"lane":null,"metadata":null)").status, 202);
+    EXPECT_EQ(send_with(R"("channels":null,"send_at":null,"ttl_s":null,"lane":null,"metadata":null)").status,
+              202);
 }
 
 TEST_F(SendTest, PassesOnTheTrace) {
     const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     ASSERT_EQ(send(kSend, {{"traceparent", trace}}).status, 202);
-    auto consumer = log_.subscribe(topics::kPlannerGroup, topics::requests(Lane::normal));
-    EXPECT_EQ((*consumer)->poll(10, Millis{0})->at(0).traceparent, trace);
+    EXPECT_EQ(log_.records(topics::requests(Lane::normal)).at(0).traceparent, trace);
 }
 
 struct InvalidCase {
@@ -104,18 +103,22 @@ INSTANTIATE_TEST_SUITE_P(
     Fields, InvalidSendTest,
     testing::Values(
         InvalidCase{"nothing", "{}", "user_id:required template_id:required"},
-        InvalidCase{"null_ids", R"({"user_id":null,"template_id":null})", "user_id:required template_id:required"},
+        InvalidCase{"null_ids", R"({"user_id":null,"template_id":null})",
+                    "user_id:required template_id:required"},
         InvalidCase{"empty_ids", R"({"user_id":"","template_id":""})", "user_id:length template_id:length"},
         InvalidCase{"numeric_ids", R"({"user_id":1,"template_id":2})", "user_id:type template_id:type"},
-        InvalidCase{"control_in_id", R"({"user_id":"a\nb","template_id":"c\td"})", "user_id:format template_id:format"},
+        InvalidCase{"control_in_id", R"({"user_id":"a\nb","template_id":"c\td"})",
+                    "user_id:format template_id:format"},
         InvalidCase{"unknown_field", BODY(R"("to":"x")"), "to:unknown_field"},
         InvalidCase{"channels_no_array", BODY(R"("channels":"sms")"), "channels:type"},
         InvalidCase{"channels_empty", BODY(R"("channels":[])"), "channels:length"},
-        InvalidCase{"channels_too_many", BODY(R"("channels":["sms","email","push","sms"])"), "channels:length"},
+        InvalidCase{"channels_too_many", BODY(R"("channels":["sms","email","push","sms"])"),
+                    "channels:length"},
         InvalidCase{"channels_unknown", BODY(R"("channels":["sms","fax"])"), "channels[1]:enum"},
         InvalidCase{"channels_mixed", BODY(R"("channels":[1,"SMS"])"), "channels[0]:type channels[1]:enum"},
         InvalidCase{"channels_twice", BODY(R"("channels":["sms","sms"])"), "channels[1]:duplicate"},
-        InvalidCase{"channel_not_in_template", BODY(R"("channels":["push","sms"])"), "channels[0]:template_lacks_channel"},
+        InvalidCase{"channel_not_in_template", BODY(R"("channels":["push","sms"])"),
+                    "channels[0]:template_lacks_channel"},
         InvalidCase{"data_no_object", R"({"user_id":"ada","template_id":"welcome","data":[]})", "data:type"},
         InvalidCase{"version_zero", BODY(R"("template_version":0)"), "template_version:range"},
         InvalidCase{"version_huge", BODY(R"("template_version":2147483648)"), "template_version:range"},
@@ -136,14 +139,17 @@ TEST_F(SendTest, TakesTheLastMomentThatIsAllowed) {
 }
 
 TEST_F(SendTest, RefusesMetadataBeyond4096Bytes) {
-    const auto metadata = [](std::size_t bytes) { return R"("metadata":{"m":")" + std::string(bytes - 8, 'x') + "\"}"; };
+    const auto metadata = [](std::size_t bytes) {
+        return R"("metadata":{"m":")" + std::string(bytes - 8, 'x') + "\"}";
+    };
     EXPECT_EQ(send_with(metadata(4096)).status, 202);
     EXPECT_EQ(summary(send_with(metadata(4097))), "422 invalid_request metadata:length");
 }
 
 TEST_F(SendTest, RefusesAnIdBeyond255Bytes) {
     const auto body = [](std::size_t bytes) {
-        return R"({"template_id":"welcome","data":{"username":"A"},"user_id":")" + std::string(bytes, 'x') + "\"}";
+        return R"({"template_id":"welcome","data":{"username":"A"},"user_id":")" + std::string(bytes, 'x') +
+               "\"}";
     };
     EXPECT_EQ(send(body(255)).status, 202);
     EXPECT_EQ(summary(send(body(256))), "422 invalid_request user_id:length");
@@ -172,7 +178,8 @@ TEST_F(SendTest, ReplaysWhatAKeyWasUsedFor) {
 
 TEST_F(SendTest, RefusesAKeyThatWasUsedForAnotherBody) {
     ASSERT_EQ(send(kSend, {{"Idempotency-Key", "k1"}}).status, 202);
-    EXPECT_EQ(summary(send(std::string(kSend) + " ", {{"Idempotency-Key", "k1"}})), "422 idempotency_mismatch");
+    EXPECT_EQ(summary(send(std::string(kSend) + " ", {{"Idempotency-Key", "k1"}})),
+              "422 idempotency_mismatch");
 }
 
 TEST_F(SendTest, RefusesAKeyWhoseRequestIsStillBeingAccepted) {
@@ -183,8 +190,10 @@ TEST_F(SendTest, RefusesAKeyWhoseRequestIsStillBeingAccepted) {
 }
 
 TEST_F(SendTest, RefusesAKeyThatIsNone) {
-    for (const auto& key : {std::string(), std::string(256, 'k'), std::string("k\x7f"), std::string("clé")}) {
-        EXPECT_EQ(summary(send(kSend, {{"Idempotency-Key", key}})), "422 invalid_request Idempotency-Key:format") << key;
+    for (const auto& key : {std::string(), std::string(256, 'k'), std::string("k\x7f"), std::string("é")}) {
+        EXPECT_EQ(summary(send(kSend, {{"Idempotency-Key", key}})),
+                  "422 invalid_request Idempotency-Key:format")
+            << key;
     }
     EXPECT_EQ(send(kSend, {{"Idempotency-Key", std::string(255, '~')}}).status, 202);
 }
@@ -195,6 +204,33 @@ TEST_F(SendTest, SaysWhenTheStoreDoesNotAnswer) {
     const auto response = send(kSend);
     EXPECT_EQ(summary(response), "503 store_unavailable");
     EXPECT_EQ(header(response, "Retry-After"), "1");
+}
+
+TEST_F(SendTest, SaysWhenTheLogIsFull) {
+    log_.fail_next_append({ErrorCode::busy, "full"});
+    const auto response = send(kSend);
+    EXPECT_EQ(summary(response), "503 log_full");
+    EXPECT_EQ(header(response, "Retry-After"), "1");
+}
+
+TEST_F(SendTest, NamesTheIdWhenItCannotSayWhetherItAccepted) {
+    log_.fail_next_append_after_storing({ErrorCode::timeout, "lost"});
+    const auto response = send(kSend);
+    EXPECT_EQ(summary(response), "503 acceptance_unknown");
+    EXPECT_EQ(json_of(response).text("id"), to_string(appended().id));
+}
+
+TEST_F(SendTest, DoesNotWaitForALogThatHangs) {
+    ASSERT_EQ(send(kSend).status, 202);  // the template is cached from here on
+    log_.hold_appends();
+    const auto first = begin("POST", "/api/v1/notifications", kSend);
+    clock_.advance(Millis{501});
+    const auto second = send(kSend);
+    EXPECT_FALSE(first->is_answered());
+    clock_.advance(Millis{1500});
+    EXPECT_EQ(summary(first->wait()), "503 acceptance_unknown");
+    EXPECT_EQ(summary(second), "503 not_accepted");
+    log_.release_appends();
 }
 
 TEST_F(SendTest, SendsNothingThatIsRefused) {

@@ -11,7 +11,7 @@ TEST(Traceparent, IsPassedOnAsItCame) { EXPECT_EQ(read_traceparent({{"Traceparen
 
 TEST(Traceparent, IsEmptyWhenItIsNone) {
     EXPECT_EQ(read_traceparent({}), "");
-    for (const std::string value : {
+    for (const auto& value : {
              std::string(),
              kTrace + "x",
              kTrace + "-01",

@@ -63,7 +63,8 @@ public:
         return number(part, ec);
     }
     bool on_double(double value, boost::json::string_view part, boost::json::error_code& ec) {
-        if (!std::isfinite(value)) return refuse(ec, "a number is too large");
+        // Not a number is the library's answer to 0e999, which is zero.
+        if (std::isinf(value)) return refuse(ec, "a number is too large");
         return number(part, ec);
     }
     bool on_bool(bool value, boost::json::error_code&) { return add(Json(value)); }

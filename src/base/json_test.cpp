@@ -30,7 +30,15 @@ std::string nested(int arrays, std::string_view inside = "") {
 
 TEST(JsonTest, ReadsBackWhatItWrote) {
     const std::vector<std::string> texts = {
-        "null", "true", "false", "0", "-1", R"("")", R"("a")", "[]", "{}",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-1",
+        R"("")",
+        R"("a")",
+        "[]",
+        "{}",
         R"([1,[2,{"a":null}],"b",false])",
         R"({"z":1,"a":{"":[]},"é":"😀","m":[{},{}]})",
         R"("\"\\\n\r\t\u0001\u001f/é")",
@@ -41,8 +49,19 @@ TEST(JsonTest, ReadsBackWhatItWrote) {
 
 TEST(JsonTest, KeepsTheTextOfNumbers) {
     const std::vector<std::string> numbers = {
-        "19.99", "1.50", "1e3", "1E+3", "-0", "-0.0", "0.1", "18446744073709551615", "-9223372036854775808",
-        "123456789012345678901234567890", "3.141592653589793238462643383279", "1e-400", "0e999",
+        "19.99",
+        "1.50",
+        "1e3",
+        "1E+3",
+        "-0",
+        "-0.0",
+        "0.1",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "123456789012345678901234567890",
+        "3.141592653589793238462643383279",
+        "1e-400",
+        "0e999",
         "1.7976931348623157e308",
     };
     for (const auto& number : numbers) {
@@ -75,7 +94,8 @@ TEST(JsonTest, AllowsOneKeyInSeveralObjects) {
 }
 
 TEST(JsonTest, RefusesNumbersBeyondADouble) {
-    const std::vector<std::string> numbers = {"1e999", "-1e999", "1e309", "1" + std::string(400, '0'), "1.8e308"};
+    const std::vector<std::string> numbers = {"1e999", "-1e999", "1e309", "1" + std::string(400, '0'),
+                                              "1.8e308"};
     for (const auto& number : numbers) {
         EXPECT_THAT(refusal(number), HasSubstr("number is too large")) << number;
         refusal("[" + number + "]");
@@ -100,8 +120,8 @@ TEST(JsonTest, RefusesNestingBeyondItsDepth) {
 }
 
 TEST(JsonTest, RefusesInvalidUtf8) {
-    const std::vector<std::string> bytes = {"\xff", "\xc3", "\xc3(", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                            "\xe2\x82"};
+    const std::vector<std::string> bytes = {
+        "\xff", "\xc3", "\xc3(", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"};
     for (const auto& invalid : bytes) {
         refusal("\"" + invalid + "\"");
         refusal("{\"" + invalid + "\":1}");
@@ -110,9 +130,38 @@ TEST(JsonTest, RefusesInvalidUtf8) {
 
 TEST(JsonTest, RefusesWhatIsNoJson) {
     const std::vector<std::string> texts = {
-        "nul", "True", "NaN", "Infinity", "-", "+1", "01", "1.", ".5", "1e", "0x10", "'a'", "\"a", "\"\n\"", "\"\t\"",
-        R"("\x")", R"("\ud800")", R"("\ude00")", R"("\u12")", "[1,]", "[,1]", "[1 2]", "{\"a\":1,}", "{\"a\"}", "{a:1}",
-        "{1:2}", "[1}", "]", "// c\n1", "[1]/* c */", "\xef\xbb\xbf{}", "{\"a\":1",
+        "nul",
+        "True",
+        "NaN",
+        "Infinity",
+        "-",
+        "+1",
+        "01",
+        "1.",
+        ".5",
+        "1e",
+        "0x10",
+        "'a'",
+        "\"a",
+        "\"\n\"",
+        "\"\t\"",
+        R"("\x")",
+        R"("\ud800")",
+        R"("\ude00")",
+        R"("\u12")",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{\"a\":1,}",
+        "{\"a\"}",
+        "{a:1}",
+        "{1:2}",
+        "[1}",
+        "]",
+        "// c\n1",
+        "[1]/* c */",
+        "\xef\xbb\xbf{}",
+        "{\"a\":1",
     };
     for (const auto& text : texts) EXPECT_THAT(refusal(text), StartsWith("not valid JSON at byte ")) << text;
 }
@@ -165,8 +214,9 @@ TEST(JsonTest, ReadsTextAndIntegersOrTheirAbsence) {
 }
 
 TEST(JsonTest, NamesItsTypes) {
-    const std::vector<std::pair<std::string, std::string>> types = {{"null", "null"}, {"true", "boolean"}, {"1", "number"},
-                                                                    {R"("")", "string"}, {"[]", "array"}, {"{}", "object"}};
+    const std::vector<std::pair<std::string, std::string>> types = {{"null", "null"}, {"true", "boolean"},
+                                                                    {"1", "number"},  {R"("")", "string"},
+                                                                    {"[]", "array"},  {"{}", "object"}};
     for (const auto& [text, type] : types) EXPECT_EQ(parse(text).type_name(), type);
 }
 

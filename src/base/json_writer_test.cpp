@@ -8,7 +8,14 @@ namespace {
 TEST(JsonWriterTest, PutsCommasBetweenMembersAndItems) {
     JsonWriter out;
     out.begin_object();
-    out.member("a", 1).key("b").begin_array().value("x").begin_object().end_object().begin_array().end_array();
+    out.member("a", 1)
+        .key("b")
+        .begin_array()
+        .value("x")
+        .begin_object()
+        .end_object()
+        .begin_array()
+        .end_array();
     out.value(true).end_array().key("c").begin_object().member("d", nullptr).member("e", 1.5).end_object();
     out.member("f", false).end_object();
     EXPECT_EQ(out.text(), R"({"a":1,"b":["x",{},[],true],"c":{"d":null,"e":1.5},"f":false})");
@@ -37,7 +44,9 @@ TEST(JsonWriterTest, EscapesEveryControlCharacterSoThatItReadsBack) {
 
 TEST(JsonWriterTest, WritesWholeNumbersOfEveryWidth) {
     JsonWriter out;
-    out.begin_array().value(std::numeric_limits<std::int64_t>::min()).value(std::numeric_limits<std::uint64_t>::max());
+    out.begin_array()
+        .value(std::numeric_limits<std::int64_t>::min())
+        .value(std::numeric_limits<std::uint64_t>::max());
     out.value(static_cast<std::uint8_t>(7)).value(0).end_array();
     EXPECT_EQ(out.text(), "[-9223372036854775808,18446744073709551615,7,0]");
 }

@@ -15,7 +15,9 @@ TEST(MetricsTest, WritesTheTextFormatOfPrometheus) {
     metrics.counter("sends_total", "Sends.", {{"route", "sms"}}).Increment(3);
     metrics.gauge("in_flight", "Calls.").Set(7);
     const auto text = metrics.text();
-    EXPECT_THAT(text, HasSubstr("# HELP sends_total Sends.\n# TYPE sends_total counter\nsends_total{route=\"sms\"} 3\n"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("# HELP sends_total Sends.\n# TYPE sends_total counter\nsends_total{route=\"sms\"} 3\n"));
     EXPECT_THAT(text, HasSubstr("# TYPE in_flight gauge\nin_flight 7\n"));
 }
 

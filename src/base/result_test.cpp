@@ -34,11 +34,16 @@ TEST(ResultTest, PassesAnErrorOnWhole) {
 
 TEST(ResultTest, NamesEveryCode) {
     const std::vector<std::pair<ErrorCode, std::string_view>> names = {
-        {ErrorCode::invalid, "invalid"},         {ErrorCode::not_found, "not_found"},
-        {ErrorCode::conflict, "conflict"},       {ErrorCode::too_large, "too_large"},
-        {ErrorCode::refused_content, "refused_content"}, {ErrorCode::unavailable, "unavailable"},
-        {ErrorCode::timeout, "timeout"},         {ErrorCode::busy, "busy"},
-        {ErrorCode::closed, "closed"},           {ErrorCode::internal, "internal"},
+        {ErrorCode::invalid, "invalid"},
+        {ErrorCode::not_found, "not_found"},
+        {ErrorCode::conflict, "conflict"},
+        {ErrorCode::too_large, "too_large"},
+        {ErrorCode::refused_content, "refused_content"},
+        {ErrorCode::unavailable, "unavailable"},
+        {ErrorCode::timeout, "timeout"},
+        {ErrorCode::busy, "busy"},
+        {ErrorCode::closed, "closed"},
+        {ErrorCode::internal, "internal"},
     };
     for (const auto& [code, name] : names) EXPECT_EQ(to_string(code), name);
 }

@@ -21,11 +21,15 @@ std::array<std::uint8_t, 4> tag_of(const std::string& key, const TenantId& tenan
     return {digest[0], digest[1], digest[2], digest[3]};
 }
 
-NotificationId tagged(const IdKeys& keys, const TenantId& tenant, Uuid uuid) {
-    CHECK(!keys.empty());
-    const auto tag = tag_of(keys.front(), tenant, uuid);
+NotificationId tagged(const std::string& key, const TenantId& tenant, Uuid uuid) {
+    const auto tag = tag_of(key, tenant, uuid);
     std::copy(tag.begin(), tag.end(), uuid.bytes.begin() + kKeyedBytes);
     return {uuid};
+}
+
+bool is_tagged_by(const std::string& key, const TenantId& tenant, const Uuid& uuid) {
+    const auto tag = tag_of(key, tenant, uuid);
+    return equal_in_constant_time(as_text(tag), as_text({uuid.bytes.data() + kKeyedBytes, tag.size()}));
 }
 
 Uuid first_bytes(const Sha256Digest& digest) {
@@ -54,7 +58,8 @@ std::optional<NotificationId> NotificationId::parse(std::string_view text) {
 std::string to_string(const NotificationId& id) { return to_string(id.uuid); }
 
 NotificationId make_notification_id(const IdKeys& keys, const TenantId& tenant, TimePoint now) {
-    return tagged(keys, tenant, Uuid::v7(now));
+    CHECK(!keys.empty());
+    return tagged(keys.front(), tenant, Uuid::v7(now));
 }
 
 NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const NotificationId& first, int index) {
@@ -65,14 +70,16 @@ NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const N
     uuid.bytes[7] = digest[1];
     uuid.bytes[8] = static_cast<std::uint8_t>(0x80 | (digest[2] & 0x3f));
     std::copy_n(digest.begin() + 3, 3, uuid.bytes.begin() + 9);
-    return tagged(keys, tenant, uuid);
+    // Under the key of the first, so that a repeat after a change of keys finds the same ids.
+    CHECK(!keys.empty());
+    const auto own = std::find_if(
+        keys.begin(), keys.end(), [&](const std::string& key) { return is_tagged_by(key, tenant, first.uuid); });
+    return tagged(own == keys.end() ? keys.front() : *own, tenant, uuid);
 }
 
 bool is_given_out(const IdKeys& keys, const TenantId& tenant, const NotificationId& id) {
-    return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
-        const auto tag = tag_of(key, tenant, id.uuid);
-        return equal_in_constant_time(as_text(tag), as_text({id.uuid.bytes.data() + kKeyedBytes, tag.size()}));
-    });
+    return std::any_of(keys.begin(), keys.end(),
+                       [&](const std::string& key) { return is_tagged_by(key, tenant, id.uuid); });
 }
 
 std::optional<DeliveryId> DeliveryId::parse(std::string_view text) {
@@ -86,6 +93,7 @@ std::optional<DeliveryId> DeliveryId::parse(std::string_view text) {
     if (ordinal.ec != std::errc{} || ordinal.ptr != end || delivery.step < 0 || delivery.ordinal < 0) {
         return std::nullopt;
     }
+    if (to_string(delivery) != text) return std::nullopt;  // "-0", "01"
     return delivery;
 }
 

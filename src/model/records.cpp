@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/crypto.hpp"
+#include "base/utf8.hpp"
+
 namespace herald {
 namespace {
 
@@ -22,6 +25,15 @@ struct Envelope {
     NotificationId id;
 };
 
+Result<RecordIdentity> read_identity(const Json& json) {
+    const auto id = NotificationId::parse(json.text("id"));
+    if (!id) return fail(ErrorCode::invalid, "the record has no valid id");
+    if (!is_valid_client_id(json.text("tenant"))) {
+        return fail(ErrorCode::invalid, "the record has no valid tenant");
+    }
+    return RecordIdentity{TenantId(std::string(json.text("tenant"))), *id};
+}
+
 Result<Envelope> open_envelope(std::string_view text) {
     auto json = Json::parse(text);
     if (!json) return fail(json.error());
@@ -30,12 +42,10 @@ Result<Envelope> open_envelope(std::string_view text) {
     if (schema < 1 || schema > kRecordSchema) {
         return fail(ErrorCode::invalid, fmt::format("the record has schema {}, known is {}", schema, kRecordSchema));
     }
-    const auto id = NotificationId::parse(json->text("id"));
-    if (!id) return fail(ErrorCode::invalid, "the record has no valid id");
-    if (!is_valid_client_id(json->text("tenant"))) return fail(ErrorCode::invalid, "the record has no valid tenant");
+    auto identity = read_identity(*json);
+    if (!identity) return fail(identity.error());
     std::string type(json->text("type"));
-    TenantId tenant{std::string(json->text("tenant"))};
-    return Envelope{*std::move(json), std::move(type), std::move(tenant), *id};
+    return Envelope{*std::move(json), std::move(type), std::move(identity->tenant), identity->id};
 }
 
 Result<TimePoint> read_time(const Json& json, std::string_view name) {
@@ -92,14 +102,20 @@ Result<RequestRecord> decode_notification(const Envelope& envelope) {
     if (!is_valid_client_id(json.text("template_id"))) return fail(ErrorCode::invalid, "template_id is not valid");
     n.user_id = UserId(std::string(json.text("user_id")));
     n.template_id = TemplateId(std::string(json.text("template_id")));
-    n.template_version = static_cast<int>(json.integer("template_version"));
-    if (n.template_version < 1) return fail(ErrorCode::invalid, "template_version is not a version");
+    const auto version = json.integer("template_version");
+    if (version < 1 || version > std::numeric_limits<int>::max()) {
+        return fail(ErrorCode::invalid, "template_version is not a version");
+    }
+    n.template_version = static_cast<int>(version);
     if (auto status = read_channels(json, n.channels); !status) return fail(status.error());
     for (const auto& [name, into] : {std::pair{"data", &n.data}, std::pair{"metadata", &n.metadata}}) {
         const auto* value = json.find(name);
         if (!value) continue;
         if (!value->as_object()) return fail(ErrorCode::invalid, fmt::format("{} is not an object", name));
         *into = *value;
+    }
+    if (n.metadata.dump().size() > kMaxMetadataBytes) {
+        return fail(ErrorCode::invalid, "metadata is too large");
     }
     return RequestRecord(std::move(n));
 }
@@ -196,15 +212,22 @@ std::string encode(const EventRecord& record) {
 std::string encode(const DeadRecord& record) {
     JsonWriter out;
     out.begin_object().member("schema", kRecordSchema).member("type", "dead").member("topic", record.topic);
-    out.member("record", record.value).member("reason", record.reason).member("at", to_rfc3339(record.at));
+    // Anybody may have produced it, so it need not be text that a JSON string can hold.
+    const bool is_text = is_valid_utf8(record.value) && record.value.find('\0') == std::string::npos;
+    if (is_text) out.member("record", record.value);
+    else out.member("record_base64", base64(record.value));
+    out.member("reason", record.reason).member("at", to_rfc3339(record.at));
     out.end_object();
     return out.take();
 }
 
 std::optional<RecordIdentity> identity_of(std::string_view text) {
-    const auto envelope = open_envelope(text);
-    if (!envelope) return std::nullopt;
-    return RecordIdentity{envelope->tenant, envelope->id};
+    // Of any schema: what comes from a newer writer must be closed too.
+    const auto json = Json::parse(text);
+    if (!json) return std::nullopt;
+    auto identity = read_identity(*json);
+    if (!identity) return std::nullopt;
+    return *std::move(identity);
 }
 
 }  // namespace herald

@@ -29,6 +29,18 @@ std::optional<liquid::Template> compile_required(ObjectReader& reader, std::stri
     return compile_part(reader, name, liquid::Escaping::none, errors);
 }
 
+std::map<std::string, liquid::Template> read_push_data(const Json& json, const std::string& path,
+                                                       std::vector<FieldError>& errors) {
+    std::map<std::string, liquid::Template> data;
+    ObjectReader reader(json, path, errors);
+    for (const auto& member : *json.as_object()) {
+        if (auto value = compile_part(reader, member.key, liquid::Escaping::none, errors)) {
+            data.emplace(member.key, *std::move(value));
+        }
+    }
+    return data;
+}
+
 std::optional<PushContent> read_push(const Json& json, const std::string& path, std::vector<FieldError>& errors) {
     ObjectReader reader(json, path, errors);
     auto title = compile_required(reader, "title", errors);
@@ -37,12 +49,8 @@ std::optional<PushContent> read_push(const Json& json, const std::string& path, 
     if (const auto* members = reader.object("data")) {
         if (members->as_object()->size() > kMaxPushData) {
             reader.error("data", "length", fmt::format("must have at most {} members", kMaxPushData));
-        }
-        ObjectReader values(*members, path + ".data", errors);
-        for (const auto& member : *members->as_object()) {
-            if (auto value = compile_part(values, member.key, liquid::Escaping::none, errors)) {
-                data.emplace(member.key, *std::move(value));
-            }
+        } else {
+            data = read_push_data(*members, path + ".data", errors);
         }
     }
     reader.refuse_unknown();
@@ -76,7 +84,10 @@ LocaleContent read_content(const Json& json, const std::string& path, std::vecto
     if (const auto* sms = reader.object("sms")) content.sms = read_sms(*sms, path + ".sms", errors);
     if (const auto* email = reader.object("email")) content.email = read_email(*email, path + ".email", errors);
     reader.refuse_unknown();
-    if (json.as_object() && json.as_object()->empty()) errors.push_back({path, "length", "must have a channel"});
+    const auto* members = json.as_object();
+    const bool nothing = members && std::all_of(members->begin(), members->end(),
+                                                [](const JsonMember& m) { return m.value.is_null(); });
+    if (nothing) errors.push_back({path, "length", "must have a channel"});
     return content;
 }
 

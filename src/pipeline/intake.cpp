@@ -99,12 +99,13 @@ Intake::~Intake() {
 }
 
 void Intake::accept(SendRequest request, std::function<void(IntakeAnswer)> done) {
-    done = [this, done = std::move(done)](IntakeAnswer answer) {
+    // The log may answer after this object is gone: what counts the answers belongs to the metrics.
+    done = [&metrics = metrics_, &accepted = accepted_, done = std::move(done)](IntakeAnswer answer) {
         if (const auto* refusal = std::get_if<RefusedRequest>(&answer)) {
-            metrics_.counter("herald_requests_refused_total", "Requests not answered 202, by reason.",
-                             {{"reason", std::string(to_string(refusal->refusal))}}).Increment();
+            metrics.counter("herald_requests_refused_total", "Requests not answered 202, by reason.",
+                            {{"reason", std::string(to_string(refusal->refusal))}}).Increment();
         } else {
-            accepted_.Increment();
+            accepted.Increment();
         }
         done(std::move(answer));
     };
@@ -136,18 +137,21 @@ void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done do
     // Before the idempotency row: what is refused here leaves no trace.
     if (log_.level() >= options_.full_at) return done(refused(Refusal::log_full, "the log is full; try again later"));
     auto notification = make_notification(request, *tmpl, id_keys_, clock_.now());
-    if (request.idempotency) return remember(std::move(notification), *request.idempotency, std::move(done));
+    if (request.idempotency) return remember(std::move(notification), std::move(request), std::move(done));
     append(std::move(notification), false, std::move(done));
 }
 
-void Intake::remember(Notification notification, SendRequest::Idempotency idempotency, Done done) {
+void Intake::remember(Notification notification, SendRequest request, Done done) {
+    const auto& idempotency = *request.idempotency;
     IdempotencyRow row{notification.tenant,       idempotency.key,          idempotency.body_hash,
                        notification.id,           notification.template_version, notification.lane,
                        notification.accepted_at,  notification.deadline_at,
                        clock_.now() + options_.append_deadline};
     const auto lane = notification.lane;
+    const bool all_channels = request.channels.empty();
     auto shared = std::make_shared<std::pair<Notification, Done>>(std::move(notification), std::move(done));
-    idempotency_.submit({row}, lane, [this, shared, hash = idempotency.body_hash](Result<std::vector<Remembered>> rows) {
+    idempotency_.submit({row}, lane, [this, shared, hash = row.body_hash,
+                                      all_channels](Result<std::vector<Remembered>> rows) {
         auto& [n, answer] = *shared;
         if (!rows) {
             return answer(rows.error().code == ErrorCode::busy
@@ -162,6 +166,11 @@ void Intake::remember(Notification notification, SendRequest::Idempotency idempo
             return answer(refused(Refusal::idempotency_in_flight, "a request with this key is being accepted"));
         }
         // Rule 10: a repeat appends again under the same id; the planner absorbs it.
+        if (all_channels && n.template_version != stands.template_version) {
+            const auto tmpl = templates_.load(n.tenant, n.template_id, stands.template_version);
+            if (!tmpl || !*tmpl) return answer(refused(Refusal::store_unavailable, "the template could not be read"));
+            n.channels = (*tmpl)->channels();
+        }
         n.id = stands.id;
         n.template_version = stands.template_version;
         n.lane = stands.lane;

@@ -100,7 +100,7 @@ private:
     struct Outstanding;
 
     void with_template(SendRequest request, const TemplatePtr& tmpl, Done done);
-    void remember(Notification notification, SendRequest::Idempotency idempotency, Done done);
+    void remember(Notification notification, SendRequest request, Done done);
     void append(Notification notification, bool replayed, Done done);
     void give_up_overdue();
 

@@ -53,10 +53,13 @@ Status ReceiptApplier::apply() {
     auto results = deliveries_.apply_receipts(receipts);
     if (!results) return fail(results.error());
     for (std::size_t i = 0; i < receipts.size(); ++i) {
-        // A repeated record appends its event again, under the same id (rule 13).
         const auto& r = receipts[i];
-        records.push_back(event_record(r.tenant, sources[i]->key, r.delivery, r.attempt, to_string(r.state), "", r.at));
         if ((*results)[i].raised) applied_.Increment();
+        // A delivery that knows the attempt is final now. One that is not, or that nobody knows, has nothing to tell.
+        if (!is_final((*results)[i].state)) continue;
+        // A repeated record appends its event again, under the same id (rule 13).
+        const auto state = fold_attempts(r.state, r.state, DeliveryState::sent);
+        records.push_back(event_record(r.tenant, sources[i]->key, r.delivery, r.attempt, to_string(state), "", r.at));
     }
     if (auto status = log_.append_and_wait(std::move(records)); !status) return status;
     for (const auto& record : batch_) prefix_.finished(record.partition, record.offset);

@@ -156,9 +156,9 @@ Status RequestPlanner::append_stored(const std::vector<NewPlan>& made, const std
             if (entry.state != DeliveryState::planned) {
                 records.push_back(event_record(n.tenant, key, delivery, 0, to_string(entry.state), entry.reason,
                                                plan.planned_at));
-            } else if (stored[i].cancelled) {
-                records.push_back(event_record(n.tenant, key, delivery, 0, "cancelled", "", plan.planned_at));
-            } else if (std::find(stored[i].begun.begin(), stored[i].begun.end(), entry.ordinal) == stored[i].begun.end()) {
+            } else if (stored[i].cancelled ||
+                       std::find(stored[i].begun.begin(), stored[i].begun.end(), entry.ordinal) == stored[i].begun.end()) {
+                // What a cancel closed goes there, too: the claim finds it settled and tells the world how it ended.
                 records.push_back({topics::deliveries(*entry.route, n.lane), key,
                                    encode(DeliveryRecord{n.tenant, delivery, 1}), n.traceparent});
             }

@@ -380,7 +380,11 @@ Status Sender::flush_side_work() {
     auto results = parts_.closures.run_and_wait(closures_, lane_);
     if (!results) return fail(results.error());
     for (std::size_t i = 0; i < closures_.size(); ++i) {
-        event(closing_[i], 0, to_string((*results)[i].state), closures_[i].reason, closures_[i].at);
+        if (!(*results)[i].raised) {  // somebody else was first, or the answer was lost: the next claim tells what stands
+            waiting_.push_back(closing_[i]);
+            continue;
+        }
+        event(closing_[i], closures_[i].attempt - 1, to_string(closures_[i].state), closures_[i].reason, closures_[i].at);
         done_.emplace_back(closing_[i].partition, closing_[i].offset);
     }
     closures_.clear();

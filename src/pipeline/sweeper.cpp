@@ -32,15 +32,16 @@ Status Sweeper::pass(Millis wait) {
         next_walk_ = clock_.uptime() + pause_;
         return {};
     }
-    auto open = plans_.find_open(after_ ? after_ : from_, *before, kMaxBatch);
+    auto open = plans_.find_open(after_, *before, kMaxBatch);
     if (!open) return fail(open.error());
     if (auto status = handle(*open); !status) return status;
-    // The walk's start moves only while nothing open was met on the way.
-    const bool clean_so_far = after_ == from_ && open->found.empty();
-    after_ = open->resume_after;
-    if (clean_so_far && open->resume_after) from_ = open->resume_after;
+    // The watermark moves only while nothing open was met on the way.
+    if (!met_open_) watermark_ = open->resume_after;
+    met_open_ |= open->resume_after != open->walked_to;
+    after_ = open->walked_to;
     if (open->reached_end) {
-        after_ = from_;
+        after_ = watermark_;
+        met_open_ = false;
         next_walk_ = clock_.uptime() + pause_;
     }
     return {};
@@ -61,22 +62,28 @@ Status Sweeper::handle(const OpenDeliveries& open) {
     const auto now = clock_.now();
     std::vector<NewRecord> records;
     std::vector<Closure> closures;
+    std::vector<NewRecord> events;
     for (const auto& delivery : open.found) {
         log::warning("sweeper.found", {{"delivery", to_string(delivery.delivery)}, {"attempt", delivery.next_attempt}});
-        if (now >= delivery.deadline_at) {
-            closures.push_back({delivery.tenant, delivery.delivery, delivery.next_attempt, DeliveryState::expired,
-                                "deadline_passed", now});
-            records.push_back(event_record(delivery.tenant, delivery.key, delivery.delivery, 0, "expired",
-                                           "deadline_passed", now));
-        }
-        // Also what has just expired: a claim past its lease is settled by the sender that meets its record.
+        // Also what has expired: a claim past its lease is settled by the sender that meets its record.
         records.push_back({topics::deliveries(delivery.route, delivery.lane), delivery.key,
                            encode(DeliveryRecord{delivery.tenant, delivery.delivery, delivery.next_attempt}), ""});
+        if (now < delivery.deadline_at) continue;
+        closures.push_back({delivery.tenant, delivery.delivery, delivery.next_attempt, DeliveryState::expired,
+                            "deadline_passed", now});
+        events.push_back(event_record(delivery.tenant, delivery.key, delivery.delivery, delivery.next_attempt - 1,
+                                      "expired", "deadline_passed", now));
     }
     resent_.Increment(static_cast<double>(open.found.size()));
-    auto closed = closures_.run_and_wait(std::move(closures), Lane::normal);
+    // The records first: should this process die before the events, the claim finds what was closed and appends them.
+    if (auto status = log_.append_and_wait(std::move(records)); !status) return status;
+    const auto closed = closures_.run_and_wait(std::move(closures), Lane::normal);
     if (!closed) return fail(closed.error());
-    return log_.append_and_wait(std::move(records));
+    std::vector<NewRecord> due;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        if ((*closed)[i].raised) due.push_back(std::move(events[i]));
+    }
+    return log_.append_and_wait(std::move(due));
 }
 
 }  // namespace herald

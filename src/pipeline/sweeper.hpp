@@ -33,8 +33,9 @@ private:
     const Millis pause_;
     const Millis margin_;
     Millis next_walk_;
-    std::optional<NotificationId> from_;   ///< everything before it was found closed
-    std::optional<NotificationId> after_;  ///< where the present walk stands
+    std::optional<NotificationId> watermark_;  ///< everything up to it was found closed
+    std::optional<NotificationId> after_;      ///< where the present walk stands
+    bool met_open_ = false;                    ///< on the present walk
     Counter& resent_;
 };
 

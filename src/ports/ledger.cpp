@@ -78,7 +78,8 @@ ClaimChange claim_next(const ClaimRequest& request, const ClaimFacts& facts, con
     }
     auto verdict = ClaimVerdict::claimed;
     if (facts.now >= facts.notification->deadline_at) verdict = ClaimVerdict::past_deadline;
-    else if (!request.gates_passed && facts.now - facts.plan->planned_at > kGatesLast) verdict = ClaimVerdict::needs_gates;
+    else if (!request.gates_passed && facts.now - facts.plan->planned_at > kGatesLast)
+        verdict = ClaimVerdict::needs_gates;
     auto change = open(verdict, facts, entry);
     if (row) {
         change.result.tries = row->tries;
@@ -122,7 +123,8 @@ const PlanEntry* find_entry(const Plan& plan, int ordinal) {
     return found == plan.entries.end() ? nullptr : &*found;
 }
 
-ClaimChange claim_delivery(const ClaimRequest& request, const ClaimFacts& facts, std::optional<DeliveryRow>& row) {
+ClaimChange claim_delivery(const ClaimRequest& request, const ClaimFacts& facts,
+                           std::optional<DeliveryRow>& row) {
     const auto* entry = facts.plan ? find_entry(*facts.plan, request.delivery.ordinal) : nullptr;
     if (!facts.notification || !entry) return verdict_only(ClaimVerdict::not_planned);
     if (!row) {
@@ -206,8 +208,8 @@ std::optional<int> overdue_attempt(const std::optional<DeliveryRow>& row, TimePo
     return row->newest.n;
 }
 
-DeliveryView view_delivery(const DeliveryId& id, const PlanEntry& entry, const std::optional<DeliveryRow>& row,
-                           const std::vector<AttemptRow>& older) {
+DeliveryView view_delivery(const DeliveryId& id, const PlanEntry& entry,
+                           const std::optional<DeliveryRow>& row, const std::vector<AttemptRow>& older) {
     DeliveryView view{id, entry, entry.state, entry.reason, {}};
     if (!row) return view;
     view.state = row->state;

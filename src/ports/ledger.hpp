@@ -5,8 +5,8 @@
 
 namespace herald {
 
-// The ledger's rules about one delivery, as pure functions over its row. An engine reads the row, asks, and writes
-// what changed, all in one transaction; so every engine that works row by row decides the same.
+// The ledger's rules about one delivery, as pure functions over its row. An engine reads the row, asks, and
+// writes what changed, all in one transaction; so every engine that works row by row decides the same.
 
 struct AttemptRow {
     int n = 0;  ///< 0: the delivery was closed before its first attempt
@@ -51,7 +51,7 @@ struct ClaimFacts {
     std::int64_t epoch = 0;
     NotificationPtr notification;  ///< null: nobody knows it
     std::optional<CancelMark> cancelled;
-    const Plan* plan = nullptr;   ///< of the delivery's step; null: there is none
+    const Plan* plan = nullptr;  ///< of the delivery's step; null: there is none
     bool older_unknown = false;  ///< an attempt before the newest ended unknown
 };
 
@@ -63,7 +63,8 @@ struct ClaimChange {
 
 const PlanEntry* find_entry(const Plan& plan, int ordinal);
 
-ClaimChange claim_delivery(const ClaimRequest& request, const ClaimFacts& facts, std::optional<DeliveryRow>& row);
+ClaimChange claim_delivery(const ClaimRequest& request, const ClaimFacts& facts,
+                           std::optional<DeliveryRow>& row);
 
 /// `attempt` is row.newest or one of the older ones. False: it has that rank already, and nothing changed.
 bool settle_attempt(DeliveryRow& row, AttemptRow& attempt, const Settlement& settlement);
@@ -80,13 +81,13 @@ bool cancel_delivery(std::optional<DeliveryRow>& row, const CancelMark& mark);
 /// The row of a delivery that was planned for a notification whose record had been refused.
 DeliveryRow refused_delivery(const std::string& reason, TimePoint at);
 
-/// The attempt to append for a delivery that no timer moves and that is not final; nothing while a claim is live or
-/// has only just ended.
+/// The attempt to append for a delivery that no timer moves and that is not final; nothing while a claim is
+/// live or has only just ended.
 std::optional<int> overdue_attempt(const std::optional<DeliveryRow>& row, TimePoint now, std::int64_t epoch);
 
 /// What GET shows of one entry; `older` are the attempts before the newest, oldest first.
-DeliveryView view_delivery(const DeliveryId& id, const PlanEntry& entry, const std::optional<DeliveryRow>& row,
-                           const std::vector<AttemptRow>& older);
+DeliveryView view_delivery(const DeliveryId& id, const PlanEntry& entry,
+                           const std::optional<DeliveryRow>& row, const std::vector<AttemptRow>& older);
 
 /// Takes out what tells about the person, who was erased.
 void forget_person(Notification& notification);
@@ -95,7 +96,7 @@ void forget_person(Plan& plan);
 /// The timer of a plan's wait; nothing when it waits for nothing.
 std::optional<Timer> wait_timer(const Notification& notification, const Plan& plan);
 
-inline constexpr Millis kGatesLast{60'000};   ///< after planning
+inline constexpr Millis kGatesLast{60'000};  ///< after planning
 inline constexpr Millis kLeaseMargin{10'000};
 
 }  // namespace herald

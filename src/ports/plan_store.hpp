@@ -73,6 +73,8 @@ struct OpenDeliveries {
     std::vector<OpenDelivery> found;
     /// Where the next walk may start: everything before it is final or waits for a timer that is due later.
     std::optional<NotificationId> resume_after;
+    /// The last one that this walk looked at: where it goes on.
+    std::optional<NotificationId> walked_to;
     bool reached_end = false;
 };
 

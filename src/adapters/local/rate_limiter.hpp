@@ -26,8 +26,8 @@ private:
 
     const Clock& clock_;
     std::mutex mutex_;
-    /// The theoretical arrival time: when the bucket will be full again, by the clock's uptime. A bucket that is not
-    /// here, or whose moment has passed, is full.
+    /// The theoretical arrival time: when the bucket will be full again, by the clock's uptime. A bucket that
+    /// is not here, or whose moment has passed, is full.
     std::unordered_map<std::string, Nanos> full_at_;
 };
 

@@ -15,11 +15,13 @@ private:
     LocalRateLimiter limiter_{clock_};
 };
 
-std::unique_ptr<RateLimiterUnderTest> open_local_limiter() { return std::make_unique<LocalRateLimiterUnderTest>(); }
+std::unique_ptr<RateLimiterUnderTest> open_local_limiter() {
+    return std::make_unique<LocalRateLimiterUnderTest>();
+}
 
 INSTANTIATE_TEST_SUITE_P(Local, RateLimiterContract, testing::Values(open_local_limiter));
 
-TEST(LocalRateLimiter, ForgetsFullBucketsRatherThanGrowForever) {
+TEST(LocalRateLimiter, KeepsABucketInUseWhenItForgetsTheFullOnes) {
     ManualClock clock;
     LocalRateLimiter limiter(clock);
     limiter.take("in use", Rate{0.01}, 1);

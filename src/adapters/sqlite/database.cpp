@@ -15,11 +15,14 @@ ErrorCode code_of(int primary) {
         case SQLITE_LOCKED:
         case SQLITE_PROTOCOL:
         case SQLITE_NOMEM:
-        case SQLITE_INTERRUPT: return ErrorCode::unavailable;
+        case SQLITE_INTERRUPT:
+            return ErrorCode::unavailable;
         case SQLITE_CONSTRAINT:
         case SQLITE_MISMATCH:
-        case SQLITE_TOOBIG: return ErrorCode::refused_content;
-        default: return ErrorCode::internal;
+        case SQLITE_TOOBIG:
+            return ErrorCode::refused_content;
+        default:
+            return ErrorCode::internal;
     }
 }
 
@@ -51,10 +54,11 @@ Query::~Query() {
 
 Database::Database(const DatabaseOptions& options)
     : connection_(options.path.string(), flags_of(options), options.busy_timeout_ms, options.vfs) {
-    connection_.exec(fmt::format("PRAGMA cache_size=-{}; PRAGMA mmap_size={}; PRAGMA temp_store=MEMORY;"
-                                 "PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={};"
-                                 "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=FAST",
-                                 options.cache_kib, options.mmap_bytes, options.checkpoint_pages));
+    connection_.exec(
+        fmt::format("PRAGMA cache_size=-{}; PRAGMA mmap_size={}; PRAGMA temp_store=MEMORY;"
+                    "PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={};"
+                    "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=FAST",
+                    options.cache_kib, options.mmap_bytes, options.checkpoint_pages));
     if (options.query_only) connection_.exec("PRAGMA query_only=ON");
 }
 
@@ -63,7 +67,8 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options)
     return guard(doing, [&]() -> Result<std::unique_ptr<Database>> {
         std::unique_ptr<Database> database(new Database(options));
         const auto mode = database->connection_.execAndGet("PRAGMA journal_mode=WAL").getString();
-        if (mode != "wal") return fail(ErrorCode::unavailable, doing + ": the file system cannot carry a WAL");
+        if (mode != "wal")
+            return fail(ErrorCode::unavailable, doing + ": the file system cannot carry a WAL");
         return database;
     });
 }
@@ -76,8 +81,8 @@ Status Database::migrate(std::span<const std::string_view> migrations) {
     });
     if (!current) return fail(current.error());
     if (*current > newest) {
-        return fail(ErrorCode::conflict, fmt::format("the schema has version {}, newer than this program's {}", *current,
-                                                     newest));
+        return fail(ErrorCode::conflict,
+                    fmt::format("the schema has version {}, newer than this program's {}", *current, newest));
     }
     for (int version = *current + 1; version <= newest; ++version) {
         auto done = transaction(fmt::format("migrate the schema to version {}", version), [&] {

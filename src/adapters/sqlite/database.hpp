@@ -22,11 +22,11 @@ struct DatabaseOptions {
     std::int64_t mmap_bytes = 64 * 1024 * 1024;
     int checkpoint_pages = 4000;  ///< size of the WAL at which a commit also checkpoints
     bool query_only = false;      ///< a reader; the file must be there
-    std::string vfs = {};              ///< empty = the system's
+    std::string vfs = {};         ///< empty = the system's
 };
 
-/// What the exception means to the caller: a full, locked or ill disk is `unavailable`, a row that can never be stored
-/// `refused_content`, the rest `internal`.
+/// What the exception means to the caller: a full, locked or ill disk is `unavailable`, a row that can never
+/// be stored `refused_content`, the rest `internal`.
 Error to_error(std::string_view doing, const SQLite::Exception& exception);
 
 template <class T>
@@ -38,8 +38,8 @@ struct ResultOf<Result<T>> {
     using type = Result<T>;
 };
 
-/// Runs `work`, which may return a value, nothing or a Result, and turns SQLiteCpp's exceptions into errors. `doing`
-/// begins the message, as in "claim deliveries". Every use of SQLiteCpp happens inside of one.
+/// Runs `work`, which may return a value, nothing or a Result, and turns SQLiteCpp's exceptions into errors.
+/// `doing` begins the message, as in "claim deliveries". Every use of SQLiteCpp happens inside of one.
 template <class Work>
 auto guard(std::string_view doing, Work&& work) -> typename ResultOf<std::invoke_result_t<Work>>::type {
     try {
@@ -82,17 +82,18 @@ class Database {
 public:
     static Result<std::unique_ptr<Database>> open(const DatabaseOptions& options);
 
-    /// Brings the schema to `migrations.size()`, each migration in a transaction of its own. A schema that is newer
-    /// than the list is a `conflict`. Several processes may call it at once.
+    /// Brings the schema to `migrations.size()`, each migration in a transaction of its own. A schema that is
+    /// newer than the list is a `conflict`. Several processes may call it at once.
     Status migrate(std::span<const std::string_view> migrations);
 
     /// A statement from the cache. Throws SQLite::Exception: only inside of a guard.
     Query query(std::string_view sql);
 
-    /// Runs `work` in BEGIN IMMEDIATE … COMMIT, and rolls back when it throws or returns an error. An error of the
-    /// commit itself leaves open whether it took place.
+    /// Runs `work` in BEGIN IMMEDIATE … COMMIT, and rolls back when it throws or returns an error. An error
+    /// of the commit itself leaves open whether it took place.
     template <class Work>
-    auto transaction(std::string_view doing, Work&& work) -> typename ResultOf<std::invoke_result_t<Work>>::type {
+    auto transaction(std::string_view doing, Work&& work) ->
+        typename ResultOf<std::invoke_result_t<Work>>::type {
         using Returned = std::invoke_result_t<Work>;
         return guard(doing, [&]() -> typename ResultOf<Returned>::type {
             SQLite::Transaction transaction(connection_, SQLite::TransactionBehavior::IMMEDIATE);

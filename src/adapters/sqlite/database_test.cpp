@@ -44,7 +44,8 @@ protected:
 
 TEST_F(DatabaseTest, IsDurableAtEachCommit) {
     EXPECT_EQ(number("PRAGMA synchronous"), 2);
-    auto mode = guard("mode", [&] { return database_->connection().execAndGet("PRAGMA journal_mode").getString(); });
+    auto mode =
+        guard("mode", [&] { return database_->connection().execAndGet("PRAGMA journal_mode").getString(); });
     ASSERT_TRUE(mode);
     EXPECT_EQ(*mode, "wal");
 }
@@ -100,9 +101,8 @@ TEST_F(DatabaseTest, AFullDiskIsUnavailable) {
     const std::string_view list[] = {kFirst};
     ASSERT_TRUE(database_->migrate(list));
     ASSERT_EQ(number("PRAGMA max_page_count = 10"), 10);
-    const auto status = guard("fill", [&] {
-        database_->connection().exec("INSERT INTO one VALUES (1, hex(zeroblob(100000)))");
-    });
+    const auto status = guard(
+        "fill", [&] { database_->connection().exec("INSERT INTO one VALUES (1, hex(zeroblob(100000)))"); });
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, ErrorCode::unavailable);
 }
@@ -135,7 +135,8 @@ TEST_F(DatabaseTest, AReaderWritesNothing) {
     ASSERT_TRUE(database_->migrate(list));
     auto reader = Database::open({.path = folder_ / "test.db", .query_only = true});
     ASSERT_TRUE(reader);
-    EXPECT_FALSE((*reader)->transaction("write", [&] { (*reader)->connection().exec("INSERT INTO one VALUES (1, 'x')"); }));
+    EXPECT_FALSE((*reader)->transaction(
+        "write", [&] { (*reader)->connection().exec("INSERT INTO one VALUES (1, 'x')"); }));
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ Status complete_partitions(LogFile& file, const SqliteLogOptions& options, Parti
     return {};
 }
 
-Result<GroupPosition> position_in(LogFile& file, const StoredPartition& partition, std::int64_t stored_offset) {
+Result<GroupPosition> position_in(LogFile& file, const StoredPartition& partition,
+                                  std::int64_t stored_offset) {
     const auto head = file.first(partition.id, stored_offset);
     if (!head) return fail(head.error());
     GroupPosition position;
@@ -48,7 +49,8 @@ Status load(LogFile& file, const SqliteLogOptions& options, LogState& state) {
     const auto positions = file.positions();
     if (!positions) return fail(positions.error());
     std::map<std::pair<std::string, std::int64_t>, std::int64_t> offsets;
-    for (const auto& position : *positions) offsets[{position.group, position.partition_id}] = position.next_offset;
+    for (const auto& position : *positions)
+        offsets[{position.group, position.partition_id}] = position.next_offset;
 
     for (const auto& [topic, partitions] : topics) state.add_topic(partitions);
     for (const auto& reading : options.groups) {
@@ -86,7 +88,8 @@ Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open(const SqliteLogOpti
         .commit_every = options.commit_every,
         .sweep_every = options.sweep_every,
     };
-    log->writer_ = std::make_unique<sqlite::LogWriter>(std::move(*file), *log->state_, *options.clock, writer_options);
+    log->writer_ =
+        std::make_unique<sqlite::LogWriter>(std::move(*file), *log->state_, *options.clock, writer_options);
     return log;
 }
 
@@ -100,15 +103,17 @@ void SqliteEventLog::close() {
 }
 
 void SqliteEventLog::append(std::vector<NewRecord> records, std::function<void(Status)> done) {
-    const bool requests = std::any_of(records.begin(), records.end(),
-                                      [](const NewRecord& record) { return record.topic.starts_with("requests."); });
+    const bool requests = std::any_of(records.begin(), records.end(), [](const NewRecord& record) {
+        return record.topic.starts_with("requests.");
+    });
     Status verdict;
     // Deliveries may still move when requests may not, or a full log could never become empty.
     if (level() >= (requests ? 1.0 : 2.0)) verdict = fail(ErrorCode::busy, "append to the log: it is full");
     writer_->append({std::move(records), std::move(done), std::move(verdict)});
 }
 
-Result<std::unique_ptr<LogConsumer>> SqliteEventLog::subscribe(const std::string& group, const std::string& topic) {
+Result<std::unique_ptr<LogConsumer>> SqliteEventLog::subscribe(const std::string& group,
+                                                               const std::string& topic) {
     auto consumer = std::make_unique<sqlite::SqliteLogConsumer>(
         state_, disk_reads_,
         sqlite::LogFileOptions{.path = options_.path, .vfs = options_.vfs, .query_only = true}, topic);

@@ -20,7 +20,8 @@ struct LogFileOptions;
 }  // namespace sqlite
 
 struct SqliteLogOptions {
-    /// Who reads what has to be known from the start, or retention would delete what nobody has asked for yet.
+    /// Who reads what has to be known from the start, or retention would delete what nobody has asked for
+    /// yet.
     struct Reading {
         std::string group;
         std::string topic;
@@ -44,22 +45,24 @@ struct SqliteLogOptions {
     std::string vfs = {};  ///< empty = the system's
 };
 
-/// An EventLog in one SQLite file, for one process. Partitions are rows of a table; the file is written by one thread,
-/// which is also the log's thread for `done`. A position that was committed less than `commit_every` ago may be lost by
-/// a crash; its records come again then.
+/// An EventLog in one SQLite file, for one process. Partitions are rows of a table; the file is written by
+/// one thread, which is also the log's thread for `done`. A position that was committed less than
+/// `commit_every` ago may be lost by a crash; its records come again then.
 class SqliteEventLog final : public EventLog {
 public:
     static Result<std::unique_ptr<SqliteEventLog>> open(const SqliteLogOptions& options);
     ~SqliteEventLog() override;
 
     void append(std::vector<NewRecord> records, std::function<void(Status)> done) override;
-    Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group, const std::string& topic) override;
-    Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group, const std::string& topic) override;
+    Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group,
+                                                   const std::string& topic) override;
+    Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group,
+                                                       const std::string& topic) override;
     Result<std::vector<Lag>> lag() override;
     double level() const override;
 
-    /// Writes what is queued and every position. Then appends are answered `closed`, and so are consumers. Neither
-    /// this nor the destructor may be called on the log's thread.
+    /// Writes what is queued and every position. Then appends are answered `closed`, and so are consumers.
+    /// Neither this nor the destructor may be called on the log's thread.
     void close();
 
     struct Counts {

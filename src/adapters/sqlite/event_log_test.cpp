@@ -59,6 +59,12 @@ public:
         });
         return counted.value_or(-1);
     }
+    /// What an operator's hand could do to the file.
+    void execute(const std::string& sql) {
+        auto database = sqlite::Database::open({.path = options_.path});
+        CHECK(database);
+        CHECK(sqlite::guard(sql, [&] { (*database)->connection().exec(sql); }));
+    }
 
 private:
     TemporaryFolder folder_;
@@ -90,7 +96,8 @@ protected:
     }
     void append_many(int count, std::size_t size = 10) {
         std::vector<NewRecord> records;
-        for (int i = 0; i < count; ++i) records.push_back({"requests.normal", "a", std::string(size, 'x'), ""});
+        for (int i = 0; i < count; ++i)
+            records.push_back({"requests.normal", "a", std::string(size, 'x'), ""});
         ASSERT_TRUE(log().append_and_wait(std::move(records)));
     }
     std::unique_ptr<LogConsumer> subscribe() {
@@ -185,8 +192,9 @@ TEST_F(SqliteEventLogTest, RefusesWhatItsQueueCanNeverHold) {
 TEST_F(SqliteEventLogTest, RefusesAWholeAppendForOneRecordThatIsTooLarge) {
     under_test_.options().max_record_bytes = 1000;
     reopen();
-    const auto status = log().append_and_wait({NewRecord{"requests.normal", "a", "small", ""},
-                                               NewRecord{"requests.normal", "a", std::string(2000, 'x'), ""}});
+    const auto status =
+        log().append_and_wait({NewRecord{"requests.normal", "a", "small", ""},
+                               NewRecord{"requests.normal", "a", std::string(2000, 'x'), ""}});
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, ErrorCode::refused_content);
     EXPECT_EQ(log().counts().records, 0);
@@ -228,7 +236,8 @@ TEST_F(SqliteEventLogTest, AConsumerThatKeepsUpNeverReadsTheFile) {
         const auto polled = consumer->poll(10, kNoWait);
         ASSERT_TRUE(polled);
         ASSERT_EQ(polled->size(), 10u);
-        ASSERT_TRUE(consumer->commit({LogPosition{polled->back().partition, polled->back().offset + 1, std::nullopt}}));
+        ASSERT_TRUE(consumer->commit(
+            {LogPosition{polled->back().partition, polled->back().offset + 1, std::nullopt}}));
     }
     EXPECT_EQ(log().counts().disk_reads, 0);
 }
@@ -323,6 +332,33 @@ TEST_F(SqliteEventLogTest, ATopicGrowsToMorePartitionsAndKeepsItsRecords) {
     }
     EXPECT_EQ(seen, (std::map<std::string, int>{{"new", 50}, {"old", 50}}));
     EXPECT_EQ(partitions.size(), 6u);
+}
+
+TEST_F(SqliteEventLogTest, AFailedTransactionLeavesNothingBehindAndTheNextGoesOn) {
+    append_many(2);
+    under_test_.execute("CREATE TRIGGER ill BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'ill'); END");
+    EXPECT_FALSE(append("a", "lost"));
+    under_test_.execute("DROP TRIGGER ill");
+    ASSERT_TRUE(append("a", "kept"));
+    const auto polled = subscribe()->poll(10, kNoWait);
+    ASSERT_TRUE(polled);
+    ASSERT_EQ(polled->size(), 3u);
+    EXPECT_EQ(polled->back().offset, 2);
+    EXPECT_EQ(polled->back().value, "kept");
+}
+
+TEST_F(SqliteEventLogTest, APositionThatCouldNotBeWrittenIsWrittenLater) {
+    append_many(1);
+    under_test_.execute(
+        "CREATE TRIGGER ill BEFORE INSERT ON positions BEGIN SELECT RAISE(ABORT, 'ill'); END");
+    finish(1);
+    EXPECT_FALSE(append("a", "in one transaction with the position"));
+    under_test_.execute("DROP TRIGGER ill");
+    ASSERT_TRUE(eventually([&] { return under_test_.rows() == 0; }));
+    reopen();
+    const auto polled = subscribe()->poll(10, kNoWait);
+    ASSERT_TRUE(polled);
+    EXPECT_EQ(polled->size(), 0u);
 }
 
 std::atomic<int> crash_points = 0;

@@ -8,8 +8,8 @@ constexpr std::int64_t kMaxReadBytes = 4 * 1024 * 1024;
 }  // namespace
 
 SqliteLogConsumer::SqliteLogConsumer(std::shared_ptr<LogState> state,
-                                     std::shared_ptr<std::atomic<std::int64_t>> disk_reads, LogFileOptions file,
-                                     std::string topic)
+                                     std::shared_ptr<std::atomic<std::int64_t>> disk_reads,
+                                     LogFileOptions file, std::string topic)
     : state_(std::move(state)),
       disk_reads_(std::move(disk_reads)),
       file_options_(std::move(file)),

@@ -10,8 +10,8 @@
 
 namespace herald::sqlite {
 
-/// Reads from the log's memory, and through a connection of its own what is not there any more. It may outlive the
-/// log, and is told `closed` then.
+/// Reads from the log's memory, and through a connection of its own what is not there any more. It may
+/// outlive the log, and is told `closed` then.
 class SqliteLogConsumer final : public LogConsumer {
 public:
     SqliteLogConsumer(std::shared_ptr<LogState> state, std::shared_ptr<std::atomic<std::int64_t>> disk_reads,

@@ -34,7 +34,9 @@ CREATE TABLE positions (
 
 constexpr std::string_view kMigrations[] = {kSchema};
 
-std::int64_t row_id(std::int64_t partition_id, std::int64_t offset) { return (partition_id << kOffsetBits) + offset; }
+std::int64_t row_id(std::int64_t partition_id, std::int64_t offset) {
+    return (partition_id << kOffsetBits) + offset;
+}
 std::int64_t offset_of(std::int64_t id) { return id & ((std::int64_t{1} << kOffsetBits) - 1); }
 
 std::string blob(const SQLite::Column& column) {
@@ -55,8 +57,10 @@ std::int64_t weight(const std::string& key, const std::string& value, const std:
 std::int64_t weight(const LogRecord& record) { return weight(record.key, record.value, record.traceparent); }
 
 Result<std::unique_ptr<LogFile>> LogFile::open(const LogFileOptions& options) {
-    DatabaseOptions database_options{.path = options.path, .query_only = options.query_only, .vfs = options.vfs};
-    if (options.query_only) database_options.cache_kib = 512;  // it reads front to back, there is nothing to keep
+    DatabaseOptions database_options{
+        .path = options.path, .query_only = options.query_only, .vfs = options.vfs};
+    if (options.query_only)
+        database_options.cache_kib = 512;  // it reads front to back, there is nothing to keep
     auto database = Database::open(database_options);
     if (!database) return fail(database.error());
     if (!options.query_only) {
@@ -68,7 +72,8 @@ Result<std::unique_ptr<LogFile>> LogFile::open(const LogFileOptions& options) {
 Result<std::vector<StoredPartition>> LogFile::partitions() {
     return guard("read the log's partitions", [&] {
         std::vector<StoredPartition> found;
-        auto query = database_->query("SELECT id, topic, number, next_offset, bytes FROM partitions ORDER BY id");
+        auto query =
+            database_->query("SELECT id, topic, number, next_offset, bytes FROM partitions ORDER BY id");
         while (query->executeStep()) {
             found.push_back({query->getColumn(0).getInt64(), query->getColumn(1).getString(),
                              query->getColumn(2).getInt(), query->getColumn(3).getInt64(),
@@ -90,7 +95,8 @@ Result<std::vector<StoredPosition>> LogFile::positions() {
     });
 }
 
-Result<std::vector<StoredPartition>> LogFile::create_partitions(const std::string& topic, int first, int count) {
+Result<std::vector<StoredPartition>> LogFile::create_partitions(const std::string& topic, int first,
+                                                                int count) {
     return database_->transaction("create the partitions of " + topic, [&] {
         std::vector<StoredPartition> created;
         for (int number = first; number < first + count; ++number) {
@@ -174,7 +180,8 @@ Result<LogFile::Read> LogFile::read(const RecordRange& range, std::size_t max, s
     return guard("read the log", [&] {
         Read read{{}, range.below};
         auto query = database_->query(
-            "SELECT id, appended_at, key, value, traceparent FROM records WHERE id >= ? AND id < ? ORDER BY id");
+            "SELECT id, appended_at, key, value, traceparent FROM records WHERE id >= ? AND id < ? ORDER BY "
+            "id");
         query->bind(1, row_id(range.partition_id, range.from));
         query->bind(2, row_id(range.partition_id, range.below));
         std::int64_t bytes = 0;

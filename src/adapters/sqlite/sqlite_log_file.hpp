@@ -86,7 +86,8 @@ public:
         std::vector<LogRecord> records;
         std::int64_t next = 0;  ///< where to go on; the range's end when all of it was read
     };
-    /// Up to `max` records, and not much more than `max_bytes`. Topic and partition number are the caller's to fill in.
+    /// Up to `max` records, and not much more than `max_bytes`. Topic and partition number are the caller's
+    /// to fill in.
     Result<Read> read(const RecordRange& range, std::size_t max, std::int64_t max_bytes);
 
 private:

@@ -14,11 +14,11 @@ namespace herald::sqlite {
 
 /// How far a group is in one partition, and what it would read next.
 struct GroupPosition {
-    std::int64_t next_offset = 0;              ///< everything below is finished
-    std::int64_t bytes_before = 0;             ///< of all that is finished, since the partition's beginning
+    std::int64_t next_offset = 0;                ///< everything below is finished
+    std::int64_t bytes_before = 0;               ///< of all that is finished, since the partition's beginning
     std::optional<TimePoint> oldest_unfinished;  ///< none: everything is finished
-    std::int64_t on_disk = 0;                  ///< the position that would survive a crash
-    bool dirty = false;                        ///< moved since the writer last took it
+    std::int64_t on_disk = 0;                    ///< the position that would survive a crash
+    bool dirty = false;                          ///< moved since the writer last took it
 };
 
 /// What one consumer holds. Guarded by the mutex of LogState, like everything here.
@@ -32,7 +32,9 @@ struct LogMember {
     std::size_t turn = 0;             ///< which holding a poll begins with
 
     /// Nothing is handed out before the consumer knows that it had lost the partition in between.
-    bool may_read(int partition) const { return holdings.contains(partition) && !revoked.contains(partition); }
+    bool may_read(int partition) const {
+        return holdings.contains(partition) && !revoked.contains(partition);
+    }
 };
 
 /// The consumers of one group and topic, and who of them holds which partition.

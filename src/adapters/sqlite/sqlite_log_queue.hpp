@@ -22,8 +22,8 @@ struct PendingAppend {
     Status verdict;  ///< an error when it was refused before anything was written
 };
 
-/// What waits for the writer's thread, bounded in records and bytes. Refused appends pass through it too, because
-/// their answer is due on that thread. Thread-safe; `take` and `answer_close` are the writer's.
+/// What waits for the writer's thread, bounded in records and bytes. Refused appends pass through it too,
+/// because their answer is due on that thread. Thread-safe; `take` and `answer_close` are the writer's.
 class AppendQueue {
 public:
     struct Bounds {
@@ -32,7 +32,8 @@ public:
     };
     explicit AppendQueue(Bounds bounds) : bounds_(bounds) {}
 
-    /// A verdict that is an error already stays; otherwise the queue may refuse with `busy`, `too_large` or `closed`.
+    /// A verdict that is an error already stays; otherwise the queue may refuse with `busy`, `too_large` or
+    /// `closed`.
     void push(PendingAppend append);
     /// Wakes the writer at `at`, or earlier.
     void wake_at(SteadyTime at);

@@ -25,6 +25,23 @@ const StoredRecord& tail_at(const LogPartition& partition, std::int64_t offset) 
     return *partition.tail[static_cast<std::size_t>(offset - partition.tail.front()->record.offset)];
 }
 
+/// What a poll may still hand out.
+struct Room {
+    std::size_t records = 0;
+    std::int64_t bytes = 0;
+};
+
+void take_from_tail(const LogPartition& partition, std::int64_t& cursor, Room& room,
+                    std::vector<std::shared_ptr<const StoredRecord>>& records) {
+    auto index = static_cast<std::size_t>(cursor - partition.tail.front()->record.offset);
+    for (; index < partition.tail.size() && room.records > 0 && room.bytes > 0; ++index) {
+        records.push_back(partition.tail[index]);
+        room.bytes -= weight(records.back()->record);
+        --room.records;
+        ++cursor;
+    }
+}
+
 void drop_oldest(LogPartition& partition) {
     partition.tail_bytes -= weight(partition.tail.front()->record);
     partition.tail.pop_front();
@@ -44,7 +61,8 @@ void LogState::add_topic(std::vector<StoredPartition> partitions) {
     topics_[name] = std::move(topic);
 }
 
-void LogState::add_group(const std::string& topic, const std::string& name, std::vector<GroupPosition> positions) {
+void LogState::add_group(const std::string& topic, const std::string& name,
+                         std::vector<GroupPosition> positions) {
     std::lock_guard lock(mutex_);
     auto& target = *topics_.at(topic);
     auto group = std::make_unique<LogGroup>(name, positions.size());
@@ -89,7 +107,8 @@ void LogState::publish(const LogFile::Batch& batch) {
         if (place.topic->groups.empty()) continue;
         for (auto& group : place.topic->groups) {
             auto& position = group->positions[place.number];
-            if (position.next_offset == stored->record.offset) position.oldest_unfinished = stored->record.appended_at;
+            if (position.next_offset == stored->record.offset)
+                position.oldest_unfinished = stored->record.appended_at;
         }
         if (place.topic->counts()) unfinished_bytes_ += bytes;
         partition.tail.push_back(stored);
@@ -168,11 +187,13 @@ LogGroup* LogState::find_group(const std::string& name, const std::string& topic
     return nullptr;
 }
 
-Result<LogState::Subscription> LogState::join(const std::string& name, const std::string& topic, LogMember& member) {
+Result<LogState::Subscription> LogState::join(const std::string& name, const std::string& topic,
+                                              LogMember& member) {
     std::lock_guard lock(mutex_);
     if (closed_) return fail(closed());
     auto* group = find_group(name, topic);
-    if (group == nullptr) return fail(ErrorCode::invalid, "group " + name + " is not declared to read " + topic);
+    if (group == nullptr)
+        return fail(ErrorCode::invalid, "group " + name + " is not declared to read " + topic);
     group->join(member);
     return Subscription{topics_.at(topic).get(), group};
 }
@@ -182,21 +203,22 @@ void LogState::leave(const Subscription& subscription, LogMember& member) {
     subscription.group->leave(member);
 }
 
-Result<LogState::Fetched> LogState::fetch(const Subscription& subscription, LogMember& member, std::size_t max,
-                                          Millis wait) {
+Result<LogState::Fetched> LogState::fetch(const Subscription& subscription, LogMember& member,
+                                          std::size_t max, Millis wait) {
     const auto deadline = std::chrono::steady_clock::now() + std::min(wait, kLongestWait);
     std::unique_lock lock(mutex_);
     for (;;) {
         if (closed_) return fail(closed());
         auto fetched = collect(*subscription.topic, member, max);
         if (!fetched.records.empty() || fetched.on_disk) return fetched;
-        if (subscription.group->changed.wait_until(lock, deadline) == std::cv_status::timeout) return Fetched{};
+        if (subscription.group->changed.wait_until(lock, deadline) == std::cv_status::timeout)
+            return Fetched{};
     }
 }
 
 LogState::Fetched LogState::collect(const LogTopic& topic, LogMember& member, std::size_t max) {
     Fetched fetched;
-    std::int64_t bytes = 0;
+    Room room{max, kMaxPollBytes};
     const std::size_t first = member.turn++;
     for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
         const std::size_t number = (first + i) % topic.partitions.size();
@@ -205,19 +227,13 @@ LogState::Fetched LogState::collect(const LogTopic& topic, LogMember& member, st
         const auto& partition = topic.partitions[number];
         auto& holding = member.holdings[partition_number];
         const auto end = partition.stored.next_offset;
-        if (holding.cursor < end && !in_tail(partition, holding.cursor)) {
+        if (holding.cursor >= end) continue;
+        if (in_tail(partition, holding.cursor)) {
+            take_from_tail(partition, holding.cursor, room, fetched.records);
+        } else if (!fetched.on_disk) {
             const auto below = partition.tail.empty() ? end : partition.tail.front()->record.offset;
-            const RecordRange range{partition.stored.id, holding.cursor, below};
-            if (!fetched.on_disk) fetched.on_disk = OnDisk{partition_number, holding.epoch, range};
-            continue;
-        }
-        const auto index = static_cast<std::size_t>(holding.cursor - (end - static_cast<std::int64_t>(
-                                                                                partition.tail.size())));
-        for (std::size_t at = index; at < partition.tail.size(); ++at) {
-            if (fetched.records.size() >= max || bytes >= kMaxPollBytes) break;
-            bytes += weight(partition.tail[at]->record);
-            fetched.records.push_back(partition.tail[at]);
-            ++holding.cursor;
+            fetched.on_disk =
+                OnDisk{partition_number, holding.epoch, {partition.stored.id, holding.cursor, below}};
         }
     }
     return fetched;
@@ -277,7 +293,8 @@ void LogState::trim_tail(const Place& place) {
         finished = std::min(finished, group->positions[place.number].next_offset);
     }
     auto& partition = place.partition();
-    while (!partition.tail.empty() && partition.tail.front()->record.offset < finished) drop_oldest(partition);
+    while (!partition.tail.empty() && partition.tail.front()->record.offset < finished)
+        drop_oldest(partition);
 }
 
 std::int64_t LogState::unfinished_bytes(const Place& place) const {
@@ -305,11 +322,13 @@ void LogState::close() {
     }
 }
 
-Result<std::optional<TimePoint>> LogState::oldest_unfinished(const std::string& name, const std::string& topic) const {
+Result<std::optional<TimePoint>> LogState::oldest_unfinished(const std::string& name,
+                                                             const std::string& topic) const {
     std::lock_guard lock(mutex_);
     if (closed_) return fail(closed());
     const auto* group = find_group(name, topic);
-    if (group == nullptr) return fail(ErrorCode::invalid, "group " + name + " is not declared to read " + topic);
+    if (group == nullptr)
+        return fail(ErrorCode::invalid, "group " + name + " is not declared to read " + topic);
     std::optional<TimePoint> oldest;
     for (const auto& position : group->positions) {
         if (!position.oldest_unfinished) continue;
@@ -327,7 +346,8 @@ std::vector<EventLog::Lag> LogState::lag(TimePoint now) const {
                 const auto& position = group->positions[number];
                 const auto records = topic->partitions[number].stored.next_offset - position.next_offset;
                 const auto age = now - position.oldest_unfinished.value_or(now);
-                all.push_back({group->name, name, static_cast<int>(number), records, std::max(age, Millis{0})});
+                all.push_back(
+                    {group->name, name, static_cast<int>(number), records, std::max(age, Millis{0})});
             }
         }
     }

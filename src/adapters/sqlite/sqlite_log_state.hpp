@@ -32,7 +32,8 @@ struct LogTopic {
     bool counts() const { return !by_time && !groups.empty(); }
 };
 
-/// Where the log stands: ends, tails, positions and members. Thread-safe; topics and groups are never taken away.
+/// Where the log stands: ends, tails, positions and members. Thread-safe; topics and groups are never taken
+/// away.
 class LogState {
 public:
     struct Options {
@@ -64,7 +65,8 @@ public:
         std::int64_t end = 0;
     };
     std::vector<Retained> retained() const;
-    /// Rows before `first` are deleted; without one there is no row left. Groups that stood before go on from there.
+    /// Rows before `first` are deleted; without one there is no row left. Groups that stood before go on from
+    /// there.
     void removed(std::int64_t partition_id, const std::optional<FirstRecord>& first);
 
     // The consumers' side.
@@ -89,15 +91,18 @@ public:
     /// False when the member does not hold the partition any more, or not since then.
     bool advance(LogMember& member, const OnDisk& read, std::int64_t next);
 
-    /// Moves the group's position. When the record that would be the oldest unfinished one is not in memory nothing
-    /// happens yet, and the range that begins with it is the answer: look it up and call again with `head`.
-    Result<std::optional<RecordRange>> commit(const Subscription& subscription, LogMember& member, int partition,
-                                              std::int64_t next_offset, const std::optional<FirstRecord>& head);
+    /// Moves the group's position. When the record that would be the oldest unfinished one is not in memory
+    /// nothing happens yet, and the range that begins with it is the answer: look it up and call again with
+    /// `head`.
+    Result<std::optional<RecordRange>> commit(const Subscription& subscription, LogMember& member,
+                                              int partition, std::int64_t next_offset,
+                                              const std::optional<FirstRecord>& head);
     std::vector<int> take_revoked(LogMember& member);
     /// From here on consumers get `closed`, and no position moves.
     void close();
 
-    Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group, const std::string& topic) const;
+    Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group,
+                                                       const std::string& topic) const;
     std::vector<EventLog::Lag> lag(TimePoint now) const;
     double level() const;
 
@@ -110,7 +115,8 @@ private:
 
     LogGroup* find_group(const std::string& group, const std::string& topic) const;
     Fetched collect(const LogTopic& topic, LogMember& member, std::size_t max);
-    void move(const Place& place, LogGroup& group, std::int64_t next_offset, const std::optional<FirstRecord>& head);
+    void move(const Place& place, LogGroup& group, std::int64_t next_offset,
+              const std::optional<FirstRecord>& head);
     void trim_tail(const Place& place);
     std::int64_t unfinished_bytes(const Place& place) const;
 

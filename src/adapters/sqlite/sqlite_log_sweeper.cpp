@@ -37,7 +37,8 @@ Result<std::int64_t> LogSweeper::end_of_sweep(const LogState::Retained& partitio
     if (!partition.by_time) return std::min(partition.finished, oldest.offset + max_rows);
     if (!oldest.appended_at || *oldest.appended_at > keep_after) return oldest.offset;
     return file_.first_younger(
-        {partition.partition_id, oldest.offset, std::min(partition.end, oldest.offset + max_rows)}, keep_after);
+        {partition.partition_id, oldest.offset, std::min(partition.end, oldest.offset + max_rows)},
+        keep_after);
 }
 
 Status LogSweeper::look_up_oldest(const LogState::Retained& partition, std::int64_t from) {

@@ -29,7 +29,8 @@ private:
         std::optional<TimePoint> appended_at;
     };
 
-    Result<std::int64_t> end_of_sweep(const LogState::Retained& partition, std::int64_t max_rows, TimePoint keep_after);
+    Result<std::int64_t> end_of_sweep(const LogState::Retained& partition, std::int64_t max_rows,
+                                      TimePoint keep_after);
     Status look_up_oldest(const LogState::Retained& partition, std::int64_t from);
 
     LogFile& file_;

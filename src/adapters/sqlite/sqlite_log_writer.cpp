@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxTopics = 1000;
 constexpr std::int64_t kRowsPerSweep = 1000;
+constexpr std::int64_t kMostRowsPerSweep = 10'000;  ///< appends wait while these are deleted
 /// Age alone makes rows go so slowly that looking more seldom is enough.
 constexpr int kIdleSweepFactor = 10;
 
@@ -26,7 +27,8 @@ bool is_request(const std::string& topic) { return topic.starts_with("requests."
 
 }  // namespace
 
-LogWriter::LogWriter(std::unique_ptr<LogFile> file, LogState& state, const Clock& clock, const Options& options)
+LogWriter::LogWriter(std::unique_ptr<LogFile> file, LogState& state, const Clock& clock,
+                     const Options& options)
     : file_(std::move(file)),
       state_(state),
       clock_(clock),
@@ -83,8 +85,13 @@ Status LogWriter::place(std::vector<NewRecord>& records, LogFile::Batch& batch) 
         auto stored = std::make_shared<StoredRecord>();
         stored->partition_id = partition.id;
         stored->bytes_before = partition.bytes;
-        stored->record = {std::move(record.topic), partition.number, partition.next_offset, std::move(record.key),
-                          std::move(record.value), std::move(record.traceparent), now};
+        stored->record = {std::move(record.topic),
+                          partition.number,
+                          partition.next_offset,
+                          std::move(record.key),
+                          std::move(record.value),
+                          std::move(record.traceparent),
+                          now};
         ++partition.next_offset;
         partition.bytes += weight(stored->record);
         touched_.insert(&partition);
@@ -116,8 +123,9 @@ Status LogWriter::commit(LogFile::Batch& batch) {
     if (batch.records.empty() && batch.positions.empty()) return {};
     const auto written = file_->write(batch);
     if (written) {
-        const bool requests = std::any_of(batch.records.begin(), batch.records.end(),
-                                          [](const auto& stored) { return is_request(stored->record.topic); });
+        const bool requests = std::any_of(batch.records.begin(), batch.records.end(), [](const auto& stored) {
+            return is_request(stored->record.topic);
+        });
         if (requests) crash_point("appended");
         ++counts_.transactions;
         counts_.records += static_cast<std::int64_t>(batch.records.size());
@@ -135,11 +143,12 @@ Status LogWriter::commit(LogFile::Batch& batch) {
 
 void LogWriter::sweep(bool idle) {
     // Under load as much goes as came, so that the file does not grow with the day.
-    const auto rows = std::max(kRowsPerSweep, std::exchange(written_since_sweep_, 0));
+    const auto rows = std::clamp(std::exchange(written_since_sweep_, 0), kRowsPerSweep, kMostRowsPerSweep);
     const auto swept = sweeper_.sweep(rows, clock_.now() - options_.retention);
     if (swept) counts_.removed += swept->rows;
     notice(swept ? Status{} : fail(swept.error()));
-    const auto pace = swept && swept->rows > 0 ? options_.sweep_every : kIdleSweepFactor * options_.sweep_every;
+    const auto pace =
+        swept && swept->rows > 0 ? options_.sweep_every : kIdleSweepFactor * options_.sweep_every;
     next_sweep_ = steady_now() + (swept && swept->more && idle ? Millis{0} : pace);
 }
 

@@ -16,8 +16,8 @@
 
 namespace herald::sqlite {
 
-/// The one thread that writes the file. It takes everything queued, writes it with the positions that moved as one
-/// transaction, and only then calls each `done`: one fsync for all that came meanwhile.
+/// The one thread that writes the file. It takes everything queued, writes it with the positions that moved
+/// as one transaction, and only then calls each `done`: one fsync for all that came meanwhile.
 class LogWriter {
 public:
     struct Options {

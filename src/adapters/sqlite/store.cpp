@@ -23,7 +23,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteStoreOptions&
     sqlite3_limit((*writer)->connection().getHandle(), SQLITE_LIMIT_LENGTH, kLongestValue);
     auto readers = Readers::open(options.path, options.readers);
     if (!readers) return fail(readers.error());
-    return std::unique_ptr<SqliteStore>(new SqliteStore(*options.clock, *std::move(writer), *std::move(readers)));
+    return std::unique_ptr<SqliteStore>(
+        new SqliteStore(*options.clock, *std::move(writer), *std::move(readers)));
 }
 
 Result<IdKeys> SqliteStore::id_keys() {

@@ -13,8 +13,8 @@ struct SqliteStoreOptions {
     int readers = 2;               ///< connections besides the writer's
 };
 
-/// The store in one SQLite file: writes go one after another through one connection, reads beside them through a few.
-/// Several threads may use it; one process does, since a start declares older claims dead.
+/// The store in one SQLite file: writes go one after another through one connection, reads beside them
+/// through a few. Several threads may use it; one process does, since a start declares older claims dead.
 class SqliteStore final : public Store {
 public:
     static Result<std::unique_ptr<SqliteStore>> open(const SqliteStoreOptions& options);

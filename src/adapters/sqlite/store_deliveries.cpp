@@ -14,7 +14,7 @@ public:
         const auto& id = request.delivery;
         const auto& notification = notification_of(request.tenant, id.notification);
         if (!notification) return {};
-        const auto& plan = plan_of(id);
+        const auto& plan = plan_of(request.tenant, id);
         auto row = load_delivery(database_, request.tenant, id);
         ClaimFacts facts;
         facts.token = token_;
@@ -39,15 +39,16 @@ private:
         return found->second;
     }
 
-    const std::optional<Plan>& plan_of(const DeliveryId& id) {
+    const std::optional<Plan>& plan_of(const TenantId& tenant, const DeliveryId& id) {
         const auto [found, added] = plans_.try_emplace({id.notification, id.step});
-        if (added) found->second = load_plan(database_, id.notification, id.step);
+        if (added) found->second = load_plan(database_, tenant, id.notification, id.step);
         return found->second;
     }
 
     bool has_older_unknown(const DeliveryId& id) {
-        auto query = database_.query("SELECT 1 FROM attempts WHERE id = ? AND step = ? AND ordinal = ?"
-                                     " AND state = 'unknown' LIMIT 1");
+        auto query = database_.query(
+            "SELECT 1 FROM attempts WHERE id = ? AND step = ? AND ordinal = ?"
+            " AND state = 'unknown' LIMIT 1");
         bind_all(*query, id.notification, id.step, id.ordinal);
         return query->executeStep();
     }
@@ -106,14 +107,16 @@ void apply_effects(Database& database, const DeliveryRow& row, const Settlement&
                 settlement.tenant, dead->token, dead->registered_before);
     }
     if (const auto& suppress = settlement.suppress) {
-        execute(database, "INSERT INTO suppressions (tenant, channel, address, reason, since) VALUES (?, ?, ?, ?, ?)"
-                          " ON CONFLICT DO NOTHING",
+        execute(database,
+                "INSERT INTO suppressions (tenant, channel, address, reason, since) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
                 settlement.tenant, to_string(suppress->channel), suppress->address, suppress->reason, now);
     }
 }
 
 SettleResult close_one(Database& database, const Closure& closure) {
-    const auto plan = load_plan(database, closure.delivery.notification, closure.delivery.step);
+    const auto plan =
+        load_plan(database, closure.tenant, closure.delivery.notification, closure.delivery.step);
     const auto* entry = plan ? find_entry(*plan, closure.delivery.ordinal) : nullptr;
     if (!entry) return {};
     auto row = load_delivery(database, closure.tenant, closure.delivery);
@@ -126,7 +129,8 @@ SettleResult close_one(Database& database, const Closure& closure) {
 
 }  // namespace
 
-Result<std::vector<ClaimResult>> SqliteStore::claim(std::span<const ClaimRequest> requests, ClaimToken token) {
+Result<std::vector<ClaimResult>> SqliteStore::claim(std::span<const ClaimRequest> requests,
+                                                    ClaimToken token) {
     return write("claim deliveries", [&](Database& database) {
         ClaimBatch batch(database, token, clock_.now());
         std::vector<ClaimResult> results;
@@ -168,18 +172,16 @@ Result<std::vector<SettleResult>> SqliteStore::apply_receipts(std::span<const Re
         results.reserve(receipts.size());
         for (const auto& receipt : receipts) {
             RaisedAttempt raised(database, receipt.tenant, receipt.delivery, receipt.attempt);
-            results.push_back(raised.apply([&](DeliveryRow& row, AttemptRow& attempt) {
-                return apply_receipt(row, attempt, receipt);
-            }));
+            results.push_back(raised.apply(
+                [&](DeliveryRow& row, AttemptRow& attempt) { return apply_receipt(row, attempt, receipt); }));
         }
         return results;
     });
 }
 
 Status SqliteStore::declare_claims_dead() {
-    return write("declare claims dead", [&](Database& database) {
-        execute(database, "UPDATE claim_epoch SET epoch = epoch + 1");
-    });
+    return write("declare claims dead",
+                 [&](Database& database) { execute(database, "UPDATE claim_epoch SET epoch = epoch + 1"); });
 }
 
 }  // namespace herald::sqlite

@@ -5,8 +5,9 @@ namespace herald::sqlite {
 namespace {
 
 std::vector<Device> load_devices(Database& database, const TenantId& tenant, const UserId& user) {
-    auto query = database.query("SELECT platform, token, registered_at FROM devices WHERE tenant = ? AND user_id = ?"
-                                " ORDER BY position");
+    auto query = database.query(
+        "SELECT platform, token, registered_at FROM devices WHERE tenant = ? AND user_id = ?"
+        " ORDER BY position");
     bind_all(*query, tenant, user);
     std::vector<Device> devices;
     while (query->executeStep()) {
@@ -22,7 +23,8 @@ std::vector<Device> load_devices(Database& database, const TenantId& tenant, con
 Preferences read_stored_preferences(const std::string& body) {
     std::vector<FieldError> errors;
     auto preferences = read_preferences(read_json(body), errors);
-    if (!errors.empty()) throw std::runtime_error("the store holds bad preferences: " + errors.front().message);
+    if (!errors.empty())
+        throw std::runtime_error("the store holds bad preferences: " + errors.front().message);
     return preferences;
 }
 
@@ -35,7 +37,8 @@ std::string preferences_json(const Preferences& preferences) {
 void add_suppression(Database& database, const TenantId& tenant, Channel channel, const std::string& address,
                      std::vector<Suppression>& to) {
     if (address.empty()) return;
-    auto query = database.query("SELECT reason FROM suppressions WHERE tenant = ? AND channel = ? AND address = ?");
+    auto query =
+        database.query("SELECT reason FROM suppressions WHERE tenant = ? AND channel = ? AND address = ?");
     bind_all(*query, tenant, to_string(channel), address);
     if (query->executeStep()) to.push_back({channel, address, query->getColumn(0).getString()});
 }
@@ -44,12 +47,14 @@ std::vector<Suppression> load_suppressions(Database& database, const TenantId& t
     std::vector<Suppression> found;
     add_suppression(database, tenant, Channel::email, user.email, found);
     add_suppression(database, tenant, Channel::sms, user.phone, found);
-    for (const auto& device : user.devices) add_suppression(database, tenant, Channel::push, device.token, found);
+    for (const auto& device : user.devices)
+        add_suppression(database, tenant, Channel::push, device.token, found);
     return found;
 }
 
 std::optional<User> load_user(Database& database, const TenantId& tenant, const UserId& id) {
-    auto query = database.query("SELECT email, phone, locale, timezone FROM users WHERE tenant = ? AND id = ?");
+    auto query =
+        database.query("SELECT email, phone, locale, timezone FROM users WHERE tenant = ? AND id = ?");
     bind_all(*query, tenant, id);
     if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
@@ -102,12 +107,15 @@ std::vector<NotificationId> notifications_of(Database& database, const TenantId&
     return ids;
 }
 
-void forget_notification(Database& database, const TenantId& tenant, const NotificationId& id, TimePoint now) {
-    if (const auto row = load_notification(database, tenant, id)) cancel_open(database, *row, {now, "erased"});
+void forget_notification(Database& database, const TenantId& tenant, const NotificationId& id,
+                         TimePoint now) {
+    if (const auto row = load_notification(database, tenant, id))
+        cancel_open(database, *row, {now, "erased"});
     execute(database, "UPDATE notifications SET data = '{}', metadata = '{}' WHERE id = ?", id);
-    for (auto plan : load_plans(database, id)) {
+    for (auto plan : load_plans(database, tenant, id)) {
         forget_person(plan);
-        execute(database, "UPDATE plans SET plan = ? WHERE id = ? AND step = ?", encode_plan(plan), id, plan.step);
+        execute(database, "UPDATE plans SET plan = ? WHERE id = ? AND step = ?", encode_plan(plan), id,
+                plan.step);
     }
 }
 
@@ -116,7 +124,8 @@ void forget_notification(Database& database, const TenantId& tenant, const Notif
 Status SqliteStore::put_user(const TenantId& tenant, const User& user, TimePoint now) {
     return write("put a user", [&](Database& database) {
         execute(database,
-                "INSERT OR REPLACE INTO users (tenant, id, email, phone, locale, timezone) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO users (tenant, id, email, phone, locale, timezone)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 tenant, user.id, user.email, user.phone, user.locale, user.timezone);
         save_devices(database, tenant, user, now);
     });
@@ -128,8 +137,9 @@ Result<std::optional<User>> SqliteStore::get_user(const TenantId& tenant, const 
 
 Result<bool> SqliteStore::erase_user(const TenantId& tenant, const UserId& id, TimePoint now) {
     return write("erase a user", [&](Database& database) {
-        const int known = execute(database, "DELETE FROM users WHERE tenant = ? AND id = ?", tenant, id) +
-                          execute(database, "DELETE FROM preferences WHERE tenant = ? AND user_id = ?", tenant, id);
+        const int known =
+            execute(database, "DELETE FROM users WHERE tenant = ? AND id = ?", tenant, id) +
+            execute(database, "DELETE FROM preferences WHERE tenant = ? AND user_id = ?", tenant, id);
         if (known == 0) return false;
         execute(database, "DELETE FROM devices WHERE tenant = ? AND user_id = ?", tenant, id);
         execute(database, "INSERT OR REPLACE INTO erasures (hash, tenant, erased_at) VALUES (?, ?, ?)",
@@ -141,15 +151,17 @@ Result<bool> SqliteStore::erase_user(const TenantId& tenant, const UserId& id, T
     });
 }
 
-Status SqliteStore::put_preferences(const TenantId& tenant, const UserId& id, const Preferences& preferences) {
+Status SqliteStore::put_preferences(const TenantId& tenant, const UserId& id,
+                                    const Preferences& preferences) {
     return write("put preferences", [&](Database& database) {
-        execute(database, "INSERT OR REPLACE INTO preferences (tenant, user_id, body) VALUES (?, ?, ?)", tenant, id,
-                preferences_json(preferences));
+        execute(database, "INSERT OR REPLACE INTO preferences (tenant, user_id, body) VALUES (?, ?, ?)",
+                tenant, id, preferences_json(preferences));
     });
 }
 
 Result<Preferences> SqliteStore::get_preferences(const TenantId& tenant, const UserId& id) {
-    return read("get preferences", [&](Database& database) { return load_preferences(database, tenant, id); });
+    return read("get preferences",
+                [&](Database& database) { return load_preferences(database, tenant, id); });
 }
 
 // One snapshot and prepared statements: inside the process that is cheaper than one large query.

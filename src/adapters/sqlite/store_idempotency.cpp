@@ -13,8 +13,9 @@ bool insert(Database& database, const IdempotencyRow& row) {
 }
 
 IdempotencyRow load(Database& database, const TenantId& tenant, const std::string& key) {
-    auto query = database.query("SELECT body_hash, id, template_version, lane, accepted_at, deadline_at, in_flight_until"
-                                " FROM idempotency WHERE tenant = ? AND key = ?");
+    auto query = database.query(
+        "SELECT body_hash, id, template_version, lane, accepted_at, deadline_at, in_flight_until"
+        " FROM idempotency WHERE tenant = ? AND key = ?");
     bind_all(*query, tenant, key);
     if (!query->executeStep()) throw std::runtime_error("a row that stands in the way cannot be found");
     Columns columns(*query);
@@ -22,7 +23,8 @@ IdempotencyRow load(Database& database, const TenantId& tenant, const std::strin
     row.tenant = tenant;
     row.key = key;
     const auto hash = columns.text();
-    if (hash.size() != row.body_hash.size()) throw std::runtime_error("the store holds a hash of another length");
+    if (hash.size() != row.body_hash.size())
+        throw std::runtime_error("the store holds a hash of another length");
     std::copy(hash.begin(), hash.end(), row.body_hash.begin());
     row.id = columns.id();
     row.template_version = columns.integer();
@@ -57,10 +59,11 @@ Result<std::vector<Remembered>> SqliteStore::remember(std::span<const Idempotenc
 
 Result<std::size_t> SqliteStore::forget(TimePoint before, std::size_t limit) {
     return write("forget idempotency keys", [&](Database& database) {
-        const int removed = execute(database,
-                                    "DELETE FROM idempotency WHERE (tenant, key) IN (SELECT tenant, key FROM idempotency"
-                                    " WHERE accepted_at < ? ORDER BY accepted_at LIMIT ?)",
-                                    before, static_cast<std::int64_t>(limit));
+        const int removed =
+            execute(database,
+                    "DELETE FROM idempotency WHERE (tenant, key) IN (SELECT tenant, key FROM idempotency"
+                    " WHERE accepted_at < ? ORDER BY accepted_at LIMIT ?)",
+                    before, static_cast<std::int64_t>(limit));
         return static_cast<std::size_t>(removed);
     });
 }

@@ -14,15 +14,17 @@ std::string channels_json(const std::vector<Channel>& channels) {
 /// Fills the row unless it is filled already; marks that came first stay.
 void save_notification(Database& database, const Notification& n) {
     execute(database,
-            "INSERT INTO notifications (id, tenant, lane, accepted_at, deadline_at, send_at, user_id, template_id,"
-            " template_version, channels, data, metadata, traceparent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO notifications (id, tenant, lane, accepted_at, deadline_at, send_at, user_id,"
+            " template_id, template_version, channels, data, metadata, traceparent)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET lane = excluded.lane, accepted_at = excluded.accepted_at,"
             " deadline_at = excluded.deadline_at, send_at = excluded.send_at, user_id = excluded.user_id,"
             " template_id = excluded.template_id, template_version = excluded.template_version,"
             " channels = excluded.channels, data = excluded.data, metadata = excluded.metadata,"
             " traceparent = excluded.traceparent WHERE user_id IS NULL AND tenant = excluded.tenant",
-            n.id, n.tenant, to_string(n.lane), n.accepted_at, n.deadline_at, n.send_at, n.user_id, n.template_id,
-            n.template_version, channels_json(n.channels), n.data.dump(), n.metadata.dump(), n.traceparent);
+            n.id, n.tenant, to_string(n.lane), n.accepted_at, n.deadline_at, n.send_at, n.user_id,
+            n.template_id, n.template_version, channels_json(n.channels), n.data.dump(), n.metadata.dump(),
+            n.traceparent);
 }
 
 struct Marks {
@@ -34,8 +36,9 @@ struct Marks {
 };
 
 std::optional<Marks> load_marks(Database& database, const TenantId& tenant, const NotificationId& id) {
-    auto query = database.query("SELECT cancelled_at, cancel_reason, failed_at, failed_reason FROM notifications"
-                                " WHERE id = ? AND tenant = ?");
+    auto query = database.query(
+        "SELECT cancelled_at, cancel_reason, failed_at, failed_reason FROM notifications"
+        " WHERE id = ? AND tenant = ?");
     bind_all(*query, id, tenant);
     if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
@@ -48,10 +51,9 @@ std::optional<Marks> load_marks(Database& database, const TenantId& tenant, cons
     return marks;
 }
 
-bool insert_plan(Database& database, const Notification& notification, const Plan& plan) {
-    return execute(database, "INSERT INTO plans (id, step, tenant, planned_at, plan) VALUES (?, ?, ?, ?, ?)"
-                             " ON CONFLICT DO NOTHING",
-                   notification.id, plan.step, notification.tenant, plan.planned_at, encode_plan(plan)) > 0;
+void insert_plan(Database& database, const Notification& notification, const Plan& plan) {
+    execute(database, "INSERT INTO plans (id, step, tenant, planned_at, plan) VALUES (?, ?, ?, ?, ?)",
+            notification.id, plan.step, notification.tenant, plan.planned_at, encode_plan(plan));
 }
 
 std::vector<int> load_ordinals(Database& database, const NotificationId& id, int step) {
@@ -62,7 +64,8 @@ std::vector<int> load_ordinals(Database& database, const NotificationId& id, int
     return ordinals;
 }
 
-void close_planned(Database& database, const Notification& notification, const Plan& plan, const Marks& marks) {
+void close_planned(Database& database, const Notification& notification, const Plan& plan,
+                   const Marks& marks) {
     for (const auto& entry : plan.entries) {
         if (entry.state != DeliveryState::planned) continue;
         const DeliveryId id{notification.id, plan.step, entry.ordinal};
@@ -79,8 +82,9 @@ bool was_erased(Database& database, const Notification& notification, Marks& mar
     const auto erased_at = load_erasure(database, notification.tenant, notification.user_id);
     if (!erased_at || notification.accepted_at > *erased_at) return false;
     if (!marks.cancelled) marks.cancelled = CancelMark{*erased_at, "erased"};
-    execute(database, "UPDATE notifications SET data = '{}', metadata = '{}', cancelled_at = ?, cancel_reason = ?"
-                      " WHERE id = ?",
+    execute(database,
+            "UPDATE notifications SET data = '{}', metadata = '{}', cancelled_at = ?, cancel_reason = ?"
+            " WHERE id = ?",
             marks.cancelled->at, marks.cancelled->reason, notification.id);
     return true;
 }
@@ -91,7 +95,7 @@ Result<StoredPlan> store_plan(Database& database, const NewPlan& given, TimePoin
     auto marks = load_marks(database, notification.tenant, notification.id);
     if (!marks) return fail(ErrorCode::refused_content, "store plans: an id belongs to another tenant");
     StoredPlan stored;
-    if (auto plan = load_plan(database, notification.id, given.plan.step)) {
+    if (auto plan = load_plan(database, notification.tenant, notification.id, given.plan.step)) {
         stored.plan = *std::move(plan);
     } else {
         stored.plan = given.plan;
@@ -126,7 +130,7 @@ Result<std::vector<std::optional<Notification>>> SqliteStore::load_steps(std::sp
         std::vector<std::optional<Notification>> loaded;
         for (const auto& step : steps) {
             auto& slot = loaded.emplace_back();
-            const auto before = load_plan(database, step.id, step.step - 1);
+            const auto before = load_plan(database, step.tenant, step.id, step.step - 1);
             if (!before || !before->wait_until) continue;
             if (const auto row = load_notification(database, step.tenant, step.id)) slot = *row->notification;
         }
@@ -138,9 +142,10 @@ Status SqliteStore::store_dead(const TenantId& tenant, const NotificationId& id,
                                TimePoint now) {
     return write("store a refused record's notification", [&](Database& database) {
         save_bare_notification(database, tenant, id);
-        execute(database, "UPDATE notifications SET failed_at = ?, failed_reason = ? WHERE id = ? AND tenant = ?"
-                          " AND failed_at IS NULL AND cancelled_at IS NULL"
-                          " AND NOT EXISTS (SELECT 1 FROM plans WHERE plans.id = notifications.id)",
+        execute(database,
+                "UPDATE notifications SET failed_at = ?, failed_reason = ? WHERE id = ? AND tenant = ?"
+                " AND failed_at IS NULL AND cancelled_at IS NULL"
+                " AND NOT EXISTS (SELECT 1 FROM plans WHERE plans.id = notifications.id)",
                 now, reason, id, tenant);
     });
 }

@@ -88,10 +88,11 @@ Plan read_plan(const std::string& text) {
     return *std::move(plan);
 }
 
-std::optional<NotificationRow> load_notification(Database& database, const TenantId& tenant, const NotificationId& id) {
+std::optional<NotificationRow> load_notification(Database& database, const TenantId& tenant,
+                                                 const NotificationId& id) {
     auto query = database.query(
-        "SELECT user_id, lane, accepted_at, deadline_at, send_at, template_id, template_version, channels, data,"
-        " metadata, traceparent, cancelled_at, cancel_reason, failed_at, failed_reason"
+        "SELECT user_id, lane, accepted_at, deadline_at, send_at, template_id, template_version,"
+        " channels, data, metadata, traceparent, cancelled_at, cancel_reason, failed_at, failed_reason"
         " FROM notifications WHERE id = ? AND tenant = ?");
     bind_all(*query, id, tenant);
     if (!query->executeStep()) return std::nullopt;
@@ -100,20 +101,22 @@ std::optional<NotificationRow> load_notification(Database& database, const Tenan
 }
 
 void save_bare_notification(Database& database, const TenantId& tenant, const NotificationId& id) {
-    execute(database, "INSERT INTO notifications (id, tenant, accepted_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", id,
+    execute(database,
+            "INSERT INTO notifications (id, tenant, accepted_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", id,
             tenant, id.uuid.time());
 }
 
-std::optional<Plan> load_plan(Database& database, const NotificationId& id, int step) {
-    auto query = database.query("SELECT plan FROM plans WHERE id = ? AND step = ?");
-    bind_all(*query, id, step);
+std::optional<Plan> load_plan(Database& database, const TenantId& tenant, const NotificationId& id,
+                              int step) {
+    auto query = database.query("SELECT plan FROM plans WHERE id = ? AND step = ? AND tenant = ?");
+    bind_all(*query, id, step, tenant);
     if (!query->executeStep()) return std::nullopt;
     return read_plan(query->getColumn(0).getString());
 }
 
-std::vector<Plan> load_plans(Database& database, const NotificationId& id) {
-    auto query = database.query("SELECT plan FROM plans WHERE id = ? ORDER BY step");
-    bind_all(*query, id);
+std::vector<Plan> load_plans(Database& database, const TenantId& tenant, const NotificationId& id) {
+    auto query = database.query("SELECT plan FROM plans WHERE id = ? AND tenant = ? ORDER BY step");
+    bind_all(*query, id, tenant);
     std::vector<Plan> plans;
     while (query->executeStep()) plans.push_back(read_plan(query->getColumn(0).getString()));
     return plans;
@@ -121,8 +124,8 @@ std::vector<Plan> load_plans(Database& database, const NotificationId& id) {
 
 std::optional<DeliveryRow> load_delivery(Database& database, const TenantId& tenant, const DeliveryId& id) {
     auto query = database.query(
-        "SELECT state, verdict, best, tries, reason, closed_at, attempt, attempt_state, account, attempt_reason,"
-        " reference, begun_at, ended_at, token, lease_until, epoch"
+        "SELECT state, verdict, best, tries, reason, closed_at, attempt, attempt_state, account,"
+        " attempt_reason, reference, begun_at, ended_at, token, lease_until, epoch"
         " FROM deliveries WHERE id = ? AND step = ? AND ordinal = ? AND tenant = ?");
     bind_all(*query, id.notification, id.step, id.ordinal, tenant);
     if (!query->executeStep()) return std::nullopt;
@@ -132,19 +135,21 @@ std::optional<DeliveryRow> load_delivery(Database& database, const TenantId& ten
 
 void save_delivery(Database& database, const TenantId& tenant, const DeliveryId& id, const DeliveryRow& row) {
     const auto& newest = row.newest;
-    execute(database,
-            "INSERT OR REPLACE INTO deliveries (id, step, ordinal, tenant, state, verdict, best, tries, reason,"
-            " closed_at, attempt, attempt_state, account, attempt_reason, reference, begun_at, ended_at, token,"
-            " lease_until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            id.notification, id.step, id.ordinal, tenant, to_string(row.state), to_string(row.verdict),
-            to_string(row.best), row.tries, row.reason, row.closed_at, newest.n, to_string(newest.state),
-            newest.account, newest.reason, newest.reference, newest.begun_at, newest.ended_at,
-            static_cast<std::int64_t>(row.token), row.lease_until, row.epoch);
+    execute(
+        database,
+        "INSERT OR REPLACE INTO deliveries (id, step, ordinal, tenant, state, verdict, best, tries, reason,"
+        " closed_at, attempt, attempt_state, account, attempt_reason, reference, begun_at, ended_at, token,"
+        " lease_until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id.notification, id.step, id.ordinal, tenant, to_string(row.state), to_string(row.verdict),
+        to_string(row.best), row.tries, row.reason, row.closed_at, newest.n, to_string(newest.state),
+        newest.account, newest.reason, newest.reference, newest.begun_at, newest.ended_at,
+        static_cast<std::int64_t>(row.token), row.lease_until, row.epoch);
 }
 
 std::vector<AttemptRow> load_older_attempts(Database& database, const DeliveryId& id) {
-    auto query = database.query("SELECT n, state, account, reason, reference, begun_at, ended_at FROM attempts"
-                                " WHERE id = ? AND step = ? AND ordinal = ? ORDER BY n");
+    auto query = database.query(
+        "SELECT n, state, account, reason, reference, begun_at, ended_at FROM attempts"
+        " WHERE id = ? AND step = ? AND ordinal = ? ORDER BY n");
     bind_all(*query, id.notification, id.step, id.ordinal);
     std::vector<AttemptRow> attempts;
     while (query->executeStep()) {
@@ -161,12 +166,13 @@ std::vector<AttemptRow> load_older_attempts(Database& database, const DeliveryId
     return attempts;
 }
 
-void save_older_attempt(Database& database, const TenantId& tenant, const DeliveryId& id, const AttemptRow& attempt) {
+void save_older_attempt(Database& database, const TenantId& tenant, const DeliveryId& id,
+                        const AttemptRow& attempt) {
     execute(database,
-            "INSERT OR REPLACE INTO attempts (id, step, ordinal, n, tenant, state, account, reason, reference, begun_at,"
-            " ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            id.notification, id.step, id.ordinal, attempt.n, tenant, to_string(attempt.state), attempt.account,
-            attempt.reason, attempt.reference, attempt.begun_at, attempt.ended_at);
+            "INSERT OR REPLACE INTO attempts (id, step, ordinal, n, tenant, state, account, reason,"
+            " reference, begun_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            id.notification, id.step, id.ordinal, attempt.n, tenant, to_string(attempt.state),
+            attempt.account, attempt.reason, attempt.reference, attempt.begun_at, attempt.ended_at);
 }
 
 std::int64_t load_epoch(Database& database) {
@@ -179,7 +185,7 @@ bool cancel_open(Database& database, const NotificationRow& row, const CancelMar
     if (row.cancelled) return true;
     if (row.failed_at) return false;
     const auto& [id, tenant] = std::tie(row.notification->id, row.notification->tenant);
-    const auto plans = load_plans(database, id);
+    const auto plans = load_plans(database, tenant, id);
     bool closed = plans.empty() || plans.back().wait_until;
     for (const auto& plan : plans) {
         for (const auto& entry : plan.entries) {
@@ -192,8 +198,8 @@ bool cancel_open(Database& database, const NotificationRow& row, const CancelMar
         }
     }
     if (closed) {
-        execute(database, "UPDATE notifications SET cancelled_at = ?, cancel_reason = ? WHERE id = ?", mark.at,
-                mark.reason, id);
+        execute(database, "UPDATE notifications SET cancelled_at = ?, cancel_reason = ? WHERE id = ?",
+                mark.at, mark.reason, id);
     }
     return closed;
 }

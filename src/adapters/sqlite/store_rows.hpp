@@ -13,7 +13,9 @@ namespace herald::sqlite {
 inline void bind_at(SQLite::Statement& to, int index, int value) { to.bind(index, value); }
 inline void bind_at(SQLite::Statement& to, int index, std::int64_t value) { to.bind(index, value); }
 inline void bind_at(SQLite::Statement& to, int index, const std::string& value) { to.bind(index, value); }
-inline void bind_at(SQLite::Statement& to, int index, std::string_view value) { to.bind(index, std::string(value)); }
+inline void bind_at(SQLite::Statement& to, int index, std::string_view value) {
+    to.bind(index, std::string(value));
+}
 inline void bind_at(SQLite::Statement& to, int index, TimePoint value) { to.bind(index, to_millis(value)); }
 inline void bind_at(SQLite::Statement& to, int index, const NotificationId& value) {
     to.bind(index, value.uuid.bytes.data(), static_cast<int>(value.uuid.bytes.size()));
@@ -71,7 +73,8 @@ public:
     Word word(std::optional<Word> (*parse)(std::string_view)) {
         const auto column = row_.getColumn(next_++);
         const auto value = parse({column.getText(), static_cast<std::size_t>(column.getBytes())});
-        if (!value) throw std::runtime_error(std::string("the store holds the unknown word ") + column.getText());
+        if (!value)
+            throw std::runtime_error(std::string("the store holds the unknown word ") + column.getText());
         return *value;
     }
 
@@ -91,20 +94,22 @@ struct NotificationRow {
     std::optional<TimePoint> failed_at;
     std::string failed_reason;
 };
-std::optional<NotificationRow> load_notification(Database& database, const TenantId& tenant, const NotificationId& id);
+std::optional<NotificationRow> load_notification(Database& database, const TenantId& tenant,
+                                                 const NotificationId& id);
 /// Makes sure that there is a row to mark.
 void save_bare_notification(Database& database, const TenantId& tenant, const NotificationId& id);
 
-std::optional<Plan> load_plan(Database& database, const NotificationId& id, int step);
+std::optional<Plan> load_plan(Database& database, const TenantId& tenant, const NotificationId& id, int step);
 /// By step.
-std::vector<Plan> load_plans(Database& database, const NotificationId& id);
+std::vector<Plan> load_plans(Database& database, const TenantId& tenant, const NotificationId& id);
 
 std::optional<DeliveryRow> load_delivery(Database& database, const TenantId& tenant, const DeliveryId& id);
 void save_delivery(Database& database, const TenantId& tenant, const DeliveryId& id, const DeliveryRow& row);
 
 /// The attempts before the newest, oldest first.
 std::vector<AttemptRow> load_older_attempts(Database& database, const DeliveryId& id);
-void save_older_attempt(Database& database, const TenantId& tenant, const DeliveryId& id, const AttemptRow& attempt);
+void save_older_attempt(Database& database, const TenantId& tenant, const DeliveryId& id,
+                        const AttemptRow& attempt);
 
 std::int64_t load_epoch(Database& database);
 

@@ -5,8 +5,8 @@
 namespace herald::sqlite {
 namespace {
 
-// Times are milliseconds since 1970. Tables whose rows are small have no rowid; those that carry payload have one, so
-// that the tree of their keys stays narrow. No index on a column that changes.
+// Times are milliseconds since 1970. Tables whose rows are small have no rowid; those that carry payload have
+// one, so that the tree of their keys stays narrow. No index on a column that changes.
 constexpr std::string_view kFirst = R"sql(
 CREATE TABLE notifications (
     id BLOB NOT NULL PRIMARY KEY,
@@ -130,8 +130,9 @@ CREATE TABLE suppressions (
     PRIMARY KEY (tenant, channel, address)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE erasures (                     -- hash = SHA-256(tenant, 0x00, user): who it was can be checked, not read
-    hash BLOB NOT NULL PRIMARY KEY,
+-- Who was erased can be checked, not read.
+CREATE TABLE erasures (
+    hash BLOB NOT NULL PRIMARY KEY,         -- SHA-256(tenant, 0x00, user)
     tenant TEXT NOT NULL,
     erased_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -169,7 +170,8 @@ CREATE TABLE notes (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE claim_epoch (                  -- one row
+-- One row: claims of an earlier epoch are dead.
+CREATE TABLE claim_epoch (
     epoch INTEGER NOT NULL
 ) STRICT;
 INSERT INTO claim_epoch VALUES (0);

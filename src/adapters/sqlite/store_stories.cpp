@@ -20,8 +20,9 @@ struct Walked {
 };
 
 std::vector<Walked> walk(Database& database, const std::optional<NotificationId>& after, std::size_t limit) {
-    auto query = database.query("SELECT id, tenant, user_id, lane, deadline_at FROM notifications"
-                                " WHERE id > ? AND user_id IS NOT NULL ORDER BY id LIMIT ?");
+    auto query = database.query(
+        "SELECT id, tenant, user_id, lane, deadline_at FROM notifications"
+        " WHERE id > ? AND user_id IS NOT NULL ORDER BY id LIMIT ?");
     bind_all(*query, after.value_or(NotificationId{}), static_cast<std::int64_t>(limit));
     std::vector<Walked> walked;
     while (query->executeStep()) {
@@ -37,8 +38,8 @@ std::vector<Walked> walk(Database& database, const std::optional<NotificationId>
 }
 
 /// Adds what is open and overdue to `found`; says whether anything is open that no timer moves.
-bool collect_open(Database& database, const Walked& one, const Plan& plan, TimePoint planned_before, TimePoint now,
-                  std::int64_t epoch, std::vector<OpenDelivery>& found) {
+bool collect_open(Database& database, const Walked& one, const Plan& plan, TimePoint planned_before,
+                  TimePoint now, std::int64_t epoch, std::vector<OpenDelivery>& found) {
     bool open = false;
     for (const auto& entry : plan.entries) {
         if (entry.state != DeliveryState::planned) continue;
@@ -62,7 +63,7 @@ Result<std::optional<Story>> SqliteStore::load_story(const TenantId& tenant, con
         if (!row) return std::nullopt;
         Story story;
         story.notification = *row->notification;
-        story.plans = load_plans(database, id);
+        story.plans = load_plans(database, tenant, id);
         if (row->cancelled) story.cancelled_at = row->cancelled->at;
         story.failed_reason = row->failed_reason;
         for (const auto& plan : story.plans) {
@@ -82,14 +83,17 @@ Result<OpenDeliveries> SqliteStore::find_open(std::optional<NotificationId> afte
     return read("find open deliveries", [&](Database& database) {
         OpenDeliveries open;
         open.resume_after = after;
+        open.walked_to = after;
         const auto epoch = load_epoch(database);
         const auto walked = walk(database, after, limit);
         bool all_closed = true;
         for (const auto& one : walked) {
-            for (const auto& plan : load_plans(database, one.id)) {
-                if (collect_open(database, one, plan, planned_before, clock_.now(), epoch, open.found)) all_closed = false;
+            for (const auto& plan : load_plans(database, one.tenant, one.id)) {
+                if (collect_open(database, one, plan, planned_before, clock_.now(), epoch, open.found))
+                    all_closed = false;
             }
             if (all_closed) open.resume_after = one.id;
+            open.walked_to = one.id;
         }
         open.reached_end = walked.size() < limit;
         return open;

@@ -25,8 +25,9 @@ std::optional<std::int64_t> next_hour(Database& database, std::int64_t from) {
 
 void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, std::size_t limit,
               std::vector<Timer>& due) {
-    auto query = database.query("SELECT due, kind, id, step, ordinal, attempt, tenant, key, route FROM timers"
-                                " WHERE due_hour = ? AND lane = ? AND due <= ? ORDER BY due LIMIT ?");
+    auto query = database.query(
+        "SELECT due, kind, id, step, ordinal, attempt, tenant, key, route FROM timers"
+        " WHERE due_hour = ? AND lane = ? AND due <= ? ORDER BY due LIMIT ?");
     bind_all(*query, hour, to_string(lane), now, static_cast<std::int64_t>(limit - due.size()));
     while (query->executeStep()) {
         Columns columns(*query);
@@ -45,7 +46,8 @@ void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, s
 }
 
 std::int64_t count(Database& database, std::int64_t hour, Lane lane, std::int64_t limit) {
-    auto query = database.query("SELECT count(*) FROM (SELECT 1 FROM timers WHERE due_hour = ? AND lane = ? LIMIT ?)");
+    auto query =
+        database.query("SELECT count(*) FROM (SELECT 1 FROM timers WHERE due_hour = ? AND lane = ? LIMIT ?)");
     bind_all(*query, hour, to_string(lane), limit);
     query->executeStep();
     return query->getColumn(0).getInt64();
@@ -58,9 +60,9 @@ void save_timer(Database& database, Timer timer, TimePoint now) {
     execute(database,
             "INSERT INTO timers (due_hour, lane, due, kind, id, step, ordinal, attempt, tenant, key, route)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            hour_of(timer.due), to_string(timer.lane), timer.due, to_string(timer.kind), timer.delivery.notification,
-            timer.delivery.step, timer.delivery.ordinal, timer.attempt, timer.tenant, as_bytes(timer.key),
-            to_string(timer.route));
+            hour_of(timer.due), to_string(timer.lane), timer.due, to_string(timer.kind),
+            timer.delivery.notification, timer.delivery.step, timer.delivery.ordinal, timer.attempt,
+            timer.tenant, as_bytes(timer.key), to_string(timer.route));
 }
 
 Status SqliteStore::put_timers(std::span<const Timer> timers) {
@@ -87,7 +89,8 @@ Status SqliteStore::delete_timers(std::span<const Timer> timers) {
     return write("delete timers", [&](Database& database) {
         for (const auto& timer : timers) {
             execute(database,
-                    "DELETE FROM timers WHERE due_hour = ? AND lane = ? AND due = ? AND kind = ? AND id = ? AND step = ?"
+                    "DELETE FROM timers WHERE due_hour = ? AND lane = ? AND due = ? AND kind = ? AND id = ? "
+                    "AND step = ?"
                     " AND ordinal = ? AND attempt = ?",
                     hour_of(timer.due), to_string(timer.lane), timer.due, to_string(timer.kind),
                     timer.delivery.notification, timer.delivery.step, timer.delivery.ordinal, timer.attempt);

@@ -25,7 +25,9 @@ inline NotificationId make_id(int n) {
     return id;
 }
 
-inline DeliveryId make_delivery_id(int n, int ordinal = 1, int step = 0) { return {make_id(n), step, ordinal}; }
+inline DeliveryId make_delivery_id(int n, int ordinal = 1, int step = 0) {
+    return {make_id(n), step, ordinal};
+}
 
 /// Accepted at `now` for one hour.
 inline Notification make_notification(int n, TimePoint now = kTestStart, std::string user = "ada") {
@@ -52,7 +54,8 @@ inline PlanEntry make_entry(int ordinal, Route route = Route::sms, std::string a
     return entry;
 }
 
-inline PlanEntry make_skipped_entry(int ordinal, std::string reason = "no_email", Channel channel = Channel::email) {
+inline PlanEntry make_skipped_entry(int ordinal, std::string reason = "no_email",
+                                    Channel channel = Channel::email) {
     PlanEntry entry;
     entry.ordinal = ordinal;
     entry.state = DeliveryState::skipped;
@@ -95,7 +98,8 @@ inline ClaimRequest make_claim(const DeliveryId& delivery, int attempt = 1) {
     return request;
 }
 
-inline Timer make_timer(const DeliveryId& delivery, TimePoint due, int attempt = 2, TimerKind kind = TimerKind::retry) {
+inline Timer make_timer(const DeliveryId& delivery, TimePoint due, int attempt = 2,
+                        TimerKind kind = TimerKind::retry) {
     Timer timer;
     timer.due = due;
     timer.kind = kind;
@@ -107,8 +111,8 @@ inline Timer make_timer(const DeliveryId& delivery, TimePoint due, int attempt =
     return timer;
 }
 
-inline Settlement make_settlement(const DeliveryId& delivery, int attempt, AttemptState state, DeliveryState verdict,
-                                  TimePoint at = kTestStart) {
+inline Settlement make_settlement(const DeliveryId& delivery, int attempt, AttemptState state,
+                                  DeliveryState verdict, TimePoint at = kTestStart) {
     Settlement settlement;
     settlement.tenant = default_tenant();
     settlement.delivery = delivery;
@@ -128,8 +132,8 @@ inline Settlement settle_accepted(const DeliveryId& delivery, int attempt = 1, T
 }
 
 /// Comes back as attempt + 1 at `retry_at`; `state` is deferred, unknown or unusable.
-inline Settlement settle_retrying(const DeliveryId& delivery, int attempt, AttemptState state, TimePoint retry_at,
-                                  TimePoint at = kTestStart) {
+inline Settlement settle_retrying(const DeliveryId& delivery, int attempt, AttemptState state,
+                                  TimePoint retry_at, TimePoint at = kTestStart) {
     auto settlement = make_settlement(delivery, attempt, state, DeliveryState::retrying, at);
     settlement.tries = attempt;
     settlement.retry = make_timer(delivery, retry_at, attempt + 1);
@@ -168,7 +172,8 @@ inline User make_user(const std::string& id = "ada") {
     user.phone = "+14155550123";
     user.locale = "en";
     user.timezone = "Europe/London";
-    user.devices = {{Platform::ios, "ios-" + id, kTestStart}, {Platform::android, "android-" + id, kTestStart}};
+    user.devices = {{Platform::ios, "ios-" + id, kTestStart},
+                    {Platform::android, "android-" + id, kTestStart}};
     return user;
 }
 

@@ -26,8 +26,10 @@ struct EventLogSetup {
         std::string group;
         std::string topic;
     };
-    std::vector<Reading> groups = {{"planner", "requests.normal"}, {"planner", "requests.bulk"},
-                                   {"auditor", "requests.bulk"},   {"sender", "deliveries.sms.normal"},
+    std::vector<Reading> groups = {{"planner", "requests.normal"},
+                                   {"planner", "requests.bulk"},
+                                   {"auditor", "requests.bulk"},
+                                   {"sender", "deliveries.sms.normal"},
                                    {"webhooks", "events"}};
     int partitions = 4;
     std::int64_t max_bytes = 1'073'741'824;
@@ -64,7 +66,8 @@ protected:
     Status append(const std::string& topic, const std::string& key, const std::string& value) {
         return log().append_and_wait({NewRecord{topic, key, value, ""}});
     }
-    void append_values(const std::string& topic, const std::string& key, const std::vector<std::string>& values) {
+    void append_values(const std::string& topic, const std::string& key,
+                       const std::vector<std::string>& values) {
         for (const auto& value : values) ASSERT_TRUE(append(topic, key, value));
     }
 
@@ -147,13 +150,15 @@ private:
 
 TEST_P(EventLogContract, ReadsTheRecordsOfAKeyInTheirOrder) {
     for (int i = 0; i < 10; ++i) {
-        for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(append("requests.normal", key, std::to_string(i)));
+        for (const char* key : {"a", "b", "c"})
+            ASSERT_TRUE(append("requests.normal", key, std::to_string(i)));
     }
     const auto consumer = subscribe("planner", "requests.normal");
     std::map<std::string, std::string> by_key;
     for (const auto& record : read(*consumer)) by_key[record.key] += record.value;
-    EXPECT_THAT(by_key, testing::ElementsAre(testing::Pair("a", "0123456789"), testing::Pair("b", "0123456789"),
-                                             testing::Pair("c", "0123456789")));
+    EXPECT_THAT(by_key,
+                testing::ElementsAre(testing::Pair("a", "0123456789"), testing::Pair("b", "0123456789"),
+                                     testing::Pair("c", "0123456789")));
 }
 
 TEST_P(EventLogContract, ReadsTheRecordsOfOneAppendInTheirOrder) {
@@ -358,11 +363,10 @@ TEST_P(EventLogContract, SubscribingIsForDeclaredGroups) {
 
 TEST_P(EventLogContract, AnswersOnAThreadOfItsOwn) {
     std::promise<std::thread::id> answered;
-    log().append({NewRecord{"requests.normal", "a", "1", ""}},
-                 [&](const Status& status) {
-                     EXPECT_TRUE(status);
-                     answered.set_value(std::this_thread::get_id());
-                 });
+    log().append({NewRecord{"requests.normal", "a", "1", ""}}, [&](const Status& status) {
+        EXPECT_TRUE(status);
+        answered.set_value(std::this_thread::get_id());
+    });
     EXPECT_NE(answered.get_future().get(), std::this_thread::get_id());
 }
 
@@ -587,7 +591,8 @@ TEST_P(EventLogContract, CarriesAnyBytes) {
     ASSERT_TRUE(append("requests.normal", "", ""));
     for (int round = 0; round < 2; ++round) {
         std::map<std::string, std::string> found;
-        for (const auto& record : read(*subscribe("planner", "requests.normal"))) found[record.key] = record.value;
+        for (const auto& record : read(*subscribe("planner", "requests.normal")))
+            found[record.key] = record.value;
         EXPECT_EQ(found, (std::map<std::string, std::string>{{"", ""}, {every_byte, every_byte}}));
         reopen();
     }

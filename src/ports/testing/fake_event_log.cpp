@@ -7,7 +7,8 @@ namespace herald {
 namespace {
 
 std::int64_t weight(const NewRecord& record) {
-    return static_cast<std::int64_t>(record.key.size() + record.value.size() + record.traceparent.size()) + 64;
+    return static_cast<std::int64_t>(record.key.size() + record.value.size() + record.traceparent.size()) +
+           64;
 }
 
 Error closed() { return {ErrorCode::closed, "the log is closed"}; }
@@ -95,8 +96,9 @@ void FakeEventLog::close() {
 void FakeEventLog::append(std::vector<NewRecord> records, std::function<void(Status)> done) {
     std::lock_guard lock(mutex_);
     Append append{std::move(records), std::move(done), {}, false};
-    const bool requests = std::any_of(append.records.begin(), append.records.end(),
-                                      [](const NewRecord& record) { return record.topic.starts_with("requests."); });
+    const bool requests =
+        std::any_of(append.records.begin(), append.records.end(),
+                    [](const NewRecord& record) { return record.topic.starts_with("requests."); });
     if (closed_) {
         append.verdict = fail(closed());
     } else if (level_locked() >= (requests ? 1.0 : 2.0)) {
@@ -135,8 +137,9 @@ void FakeEventLog::store(std::vector<NewRecord>& records) {
         partition.bytes_before.push_back(partition.bytes);
         partition.bytes += weight(record);
         target.order.emplace_back(static_cast<int>(number), offset);
-        partition.records.push_back({std::move(record.topic), static_cast<int>(number), offset, std::move(record.key),
-                                     std::move(record.value), std::move(record.traceparent), now});
+        partition.records.push_back({std::move(record.topic), static_cast<int>(number), offset,
+                                     std::move(record.key), std::move(record.value),
+                                     std::move(record.traceparent), now});
     }
     changed_.notify_all();
 }
@@ -157,7 +160,8 @@ std::vector<std::int64_t>& FakeEventLog::positions(const FakeLogDisk::Group& gro
     return found;
 }
 
-std::int64_t FakeEventLog::first_kept(const std::string& name, const FakeLogDisk::Partition& partition) const {
+std::int64_t FakeEventLog::first_kept(const std::string& name,
+                                      const FakeLogDisk::Partition& partition) const {
     if (!options_.unread.contains(name)) return 0;
     const auto cutoff = options_.clock->now() - options_.retention;
     const auto first = std::find_if(partition.records.begin(), partition.records.end(),
@@ -187,7 +191,8 @@ double FakeEventLog::level_locked() const {
     std::int64_t bytes = 0;
     for (const auto& [name, topic] : disk_->topics) {
         if (!counts(name)) continue;
-        for (std::size_t number = 0; number < topic.partitions.size(); ++number) bytes += unfinished_bytes(name, number);
+        for (std::size_t number = 0; number < topic.partitions.size(); ++number)
+            bytes += unfinished_bytes(name, number);
     }
     return static_cast<double>(bytes) / static_cast<double>(options_.max_bytes);
 }
@@ -197,7 +202,8 @@ double FakeEventLog::level() const {
     return level_locked();
 }
 
-Result<std::unique_ptr<LogConsumer>> FakeEventLog::subscribe(const std::string& group, const std::string& topic) {
+Result<std::unique_ptr<LogConsumer>> FakeEventLog::subscribe(const std::string& group,
+                                                             const std::string& topic) {
     {
         std::lock_guard lock(mutex_);
         if (closed_) return fail(closed());
@@ -307,7 +313,8 @@ void FakeEventLog::share(const FakeLogDisk::Group& group) {
     changed_.notify_all();
 }
 
-std::vector<LogRecord> FakeEventLog::collect(const FakeLogDisk::Group& group, Member& member, std::size_t max) const {
+std::vector<LogRecord> FakeEventLog::collect(const FakeLogDisk::Group& group, Member& member,
+                                             std::size_t max) const {
     std::vector<LogRecord> collected;
     for (auto& [number, cursor] : member.cursors) {
         // Nothing comes from a partition that was lost and won back before its member knows of the loss.

@@ -53,8 +53,10 @@ public:
     ~FakeEventLog() override;
 
     void append(std::vector<NewRecord> records, std::function<void(Status)> done) override;
-    Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group, const std::string& topic) override;
-    Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group, const std::string& topic) override;
+    Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group,
+                                                   const std::string& topic) override;
+    Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group,
+                                                       const std::string& topic) override;
     Result<std::vector<Lag>> lag() override;
     double level() const override;
 
@@ -64,7 +66,8 @@ public:
     void fail_next_append(Error error);
     /// The next append is stored, and its answer is lost.
     void fail_next_append_after_storing(Error error);
-    /// From here on appends are taken and neither stored nor answered: a disk that hangs. Closing answers `closed`.
+    /// From here on appends are taken and neither stored nor answered: a disk that hangs. Closing answers
+    /// `closed`.
     void hold_appends();
     void release_appends();
     int partitions() const { return options_.partitions; }

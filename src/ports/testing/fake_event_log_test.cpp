@@ -38,7 +38,9 @@ INSTANTIATE_TEST_SUITE_P(Fake, EventLogContract, testing::Values(open_fake_log))
 
 class FakeEventLogTest : public testing::Test {
 protected:
-    Status append(const std::string& value) { return log_.append_and_wait({NewRecord{"events", "a", value, ""}}); }
+    Status append(const std::string& value) {
+        return log_.append_and_wait({NewRecord{"events", "a", value, ""}});
+    }
     std::vector<std::string> values() const {
         std::vector<std::string> all;
         for (const auto& record : log_.records("events")) all.push_back(record.value);
@@ -73,7 +75,8 @@ TEST_F(FakeEventLogTest, LosesOneAnswerOnRequest) {
 TEST_F(FakeEventLogTest, HoldsAppendsUntilTheyAreReleased) {
     std::promise<Status> answered;
     log_.hold_appends();
-    log_.append({NewRecord{"events", "a", "1", ""}}, [&](Status status) { answered.set_value(std::move(status)); });
+    log_.append({NewRecord{"events", "a", "1", ""}},
+                [&](Status status) { answered.set_value(std::move(status)); });
     EXPECT_THAT(values(), testing::IsEmpty());
     log_.release_appends();
     EXPECT_TRUE(answered.get_future().get());
@@ -83,7 +86,8 @@ TEST_F(FakeEventLogTest, HoldsAppendsUntilTheyAreReleased) {
 TEST_F(FakeEventLogTest, AnswersWhatItHeldWhenItCloses) {
     std::promise<Status> answered;
     log_.hold_appends();
-    log_.append({NewRecord{"events", "a", "1", ""}}, [&](Status status) { answered.set_value(std::move(status)); });
+    log_.append({NewRecord{"events", "a", "1", ""}},
+                [&](Status status) { answered.set_value(std::move(status)); });
     log_.close();
     const auto status = answered.get_future().get();
     ASSERT_FALSE(status);

@@ -25,7 +25,8 @@ Tokens FakeRateLimiter::take(const std::string& name, Rate rate, int wanted) {
     bucket.taken += granted;
     if (granted == wanted) return {granted, Millis{0}};
     const double missing = 1 - *bucket.tokens - kRounding;
-    return {granted, Millis{static_cast<std::int64_t>(std::ceil(missing / rate.per_second * 1000 - kRounding))}};
+    return {granted,
+            Millis{static_cast<std::int64_t>(std::ceil(missing / rate.per_second * 1000 - kRounding))}};
 }
 
 void FakeRateLimiter::give_back(const std::string& name, Rate rate, int tokens) {

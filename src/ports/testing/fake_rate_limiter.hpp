@@ -20,7 +20,8 @@ public:
 
     /// Tokens taken and not given back, since the beginning.
     int taken(const std::string& bucket) const;
-    /// From here on the bucket grants nothing and tells to wait so long, whatever its rate; none opens it again.
+    /// From here on the bucket grants nothing and tells to wait so long, whatever its rate; none opens it
+    /// again.
     void refuse(const std::string& bucket, std::optional<Millis> wait);
 
 private:

@@ -15,7 +15,9 @@ private:
     FakeRateLimiter limiter_{clock_};
 };
 
-std::unique_ptr<RateLimiterUnderTest> open_fake_limiter() { return std::make_unique<FakeRateLimiterUnderTest>(); }
+std::unique_ptr<RateLimiterUnderTest> open_fake_limiter() {
+    return std::make_unique<FakeRateLimiterUnderTest>();
+}
 
 INSTANTIATE_TEST_SUITE_P(Fake, RateLimiterContract, testing::Values(open_fake_limiter));
 

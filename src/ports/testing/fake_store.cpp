@@ -40,7 +40,8 @@ void FakeStore::put_timer(Timer timer) {
 }
 
 bool FakeStore::has_timer(const DeliveryId& id) const {
-    return std::any_of(timers_.begin(), timers_.end(), [&](const auto& item) { return item.second.delivery == id; });
+    return std::any_of(timers_.begin(), timers_.end(),
+                       [&](const auto& item) { return item.second.delivery == id; });
 }
 
 Status FakeStore::put_timers(std::span<const Timer> timers) {
@@ -110,8 +111,8 @@ Result<std::optional<StoredTemplate>> FakeStore::find_template(const TenantId& t
     return std::optional(after->second);
 }
 
-Result<std::vector<StoredTemplate>> FakeStore::list_templates(const TenantId& tenant, const std::string& after,
-                                                              std::size_t limit) {
+Result<std::vector<StoredTemplate>> FakeStore::list_templates(const TenantId& tenant,
+                                                              const std::string& after, std::size_t limit) {
     std::lock_guard lock(mutex_);
     if (auto error = planned_failure()) return fail(*error);
     std::vector<StoredTemplate> newest;
@@ -130,7 +131,8 @@ Result<std::vector<Remembered>> FakeStore::remember(std::span<const IdempotencyR
     for (const auto& row : rows) {
         const auto [found, first] = idempotency_.try_emplace({row.tenant, row.key}, row);
         remembered.push_back({first, found->second});
-        if (!first && found->second.body_hash == row.body_hash && found->second.in_flight_until <= clock_.now()) {
+        if (!first && found->second.body_hash == row.body_hash &&
+            found->second.in_flight_until <= clock_.now()) {
             found->second.in_flight_until = row.in_flight_until;
         }
     }

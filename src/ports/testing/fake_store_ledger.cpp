@@ -14,8 +14,8 @@ std::optional<DeliveryRow> FakeStore::row_of(const DeliveryId& id) const {
 }
 
 bool FakeStore::older_unknown(const DeliveryId& id) const {
-    for (auto item = older_attempts_.lower_bound({id, 0}); item != older_attempts_.end() && item->first.first == id;
-         ++item) {
+    for (auto item = older_attempts_.lower_bound({id, 0});
+         item != older_attempts_.end() && item->first.first == id; ++item) {
         if (item->second.state == AttemptState::unknown) return true;
     }
     return false;
@@ -56,8 +56,8 @@ Result<std::vector<StoredPlan>> FakeStore::store_plans(std::span<const NewPlan> 
     if (auto error = planned_failure()) return fail(*error);
     for (const auto& plan : plans) {
         const auto found = notifications_.find(plan.notification.id);
-        const bool foreign = found != notifications_.end() &&
-                             found->second.notification.tenant != plan.notification.tenant;
+        const bool foreign =
+            found != notifications_.end() && found->second.notification.tenant != plan.notification.tenant;
         if (foreign || plan.notification.user_id.str() == kRefusedUser) {
             return fail(ErrorCode::refused_content, "store plans: something in the batch cannot be stored");
         }
@@ -93,7 +93,8 @@ Status FakeStore::store_dead(const TenantId& tenant, const NotificationId& id, c
         notification.tenant = tenant;
         notification.accepted_at = id.uuid.time();
     }
-    if (notification.tenant != tenant || !kept.plans.empty() || kept.cancelled || !kept.failed_reason.empty()) return {};
+    if (notification.tenant != tenant || !kept.plans.empty() || kept.cancelled || !kept.failed_reason.empty())
+        return {};
     kept.failed_reason = reason;
     kept.failed_at = now;
     return {};
@@ -150,7 +151,8 @@ Result<CancelResult> FakeStore::cancel(const TenantId& tenant, const Notificatio
         kept.notification.tenant = tenant;
         kept.notification.accepted_at = id.uuid.time();
     }
-    if (kept.notification.tenant != tenant) return fail(ErrorCode::not_found, "cancel: there is no such notification");
+    if (kept.notification.tenant != tenant)
+        return fail(ErrorCode::not_found, "cancel: there is no such notification");
     const bool cancelled = cancel_open(kept, {now, "cancelled"});
     if (auto error = lost_answer()) return fail(*error);
     return cancelled ? CancelResult::cancelled : CancelResult::too_late;
@@ -162,6 +164,7 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
     if (auto error = planned_failure()) return fail(*error);
     OpenDeliveries open;
     open.resume_after = after;
+    open.walked_to = after;
     bool all_closed = true;
     std::size_t walked = 0;
     auto item = after ? notifications_.upper_bound(*after) : notifications_.begin();
@@ -169,6 +172,7 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
         const auto& [id, kept] = *item;
         if (kept.plans.empty()) continue;
         ++walked;
+        open.walked_to = id;
         for (const auto& [step, plan] : kept.plans) {
             for (const auto& entry : plan.entries) {
                 const DeliveryId delivery{id, step, entry.ordinal};
@@ -179,9 +183,9 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
                 const auto next = overdue_attempt(row, clock_.now(), epoch_);
                 if (!next || plan.planned_at >= planned_before) continue;
                 const auto& notification = kept.notification;
-                open.found.push_back({notification.tenant, delivery, entry.route.value_or(Route::push_apns),
-                                      notification.lane, record_key(notification.tenant, notification.user_id), *next,
-                                      notification.deadline_at});
+                open.found.push_back(
+                    {notification.tenant, delivery, entry.route.value_or(Route::push_apns), notification.lane,
+                     record_key(notification.tenant, notification.user_id), *next, notification.deadline_at});
             }
         }
         if (all_closed) open.resume_after = id;
@@ -241,7 +245,8 @@ SettleResult FakeStore::settle_one(const Settlement& settlement) {
         }
     }
     if (const auto& suppress = settlement.suppress) {
-        suppressions_.try_emplace({settlement.tenant, suppress->channel, suppress->address}, suppress->reason);
+        suppressions_.try_emplace({settlement.tenant, suppress->channel, suppress->address},
+                                  suppress->reason);
     }
     return {true, row.state};
 }
@@ -262,7 +267,8 @@ Result<std::vector<SettleResult>> FakeStore::close_deliveries(std::span<const Cl
     for (const auto& closure : closures) {
         auto& result = results.emplace_back();
         const auto* kept = find(closure.tenant, closure.delivery.notification);
-        const auto plan = kept ? kept->plans.find(closure.delivery.step) : std::map<int, Plan>::const_iterator{};
+        const auto plan =
+            kept ? kept->plans.find(closure.delivery.step) : std::map<int, Plan>::const_iterator{};
         if (!kept || plan == kept->plans.end()) continue;
         const auto* entry = find_entry(plan->second, closure.delivery.ordinal);
         if (!entry) continue;

@@ -92,7 +92,8 @@ Result<std::vector<Recipient>> FakeStore::load_recipients(std::span<const UserRe
 std::vector<Suppression> FakeStore::suppressions() const {
     std::lock_guard lock(mutex_);
     std::vector<Suppression> all;
-    for (const auto& [key, reason] : suppressions_) all.push_back({std::get<1>(key), std::get<2>(key), reason});
+    for (const auto& [key, reason] : suppressions_)
+        all.push_back({std::get<1>(key), std::get<2>(key), reason});
     return all;
 }
 

@@ -87,8 +87,8 @@ protected:
 
     void start(ApiOptions options) {
         api_.reset();
-        api_.emplace(std::move(options), ApiParts{clock_, intake_, readers_, store_, store_, store_, templates_, log_,
-                                                  readiness_, metrics_, store_});
+        api_.emplace(std::move(options), ApiParts{clock_, intake_, readers_, store_, store_, store_,
+                                                  templates_, log_, readiness_, metrics_, store_});
     }
 
     /// Sends `target`, a path that may have a query, and does not wait.
@@ -108,7 +108,8 @@ protected:
         api_->on_request(exchange);
         return exchange;
     }
-    net::HttpResponse call(std::string method, std::string_view target, std::string body = "", Extra headers = {}) {
+    net::HttpResponse call(std::string method, std::string_view target, std::string body = "",
+                           Extra headers = {}) {
         return begin(std::move(method), target, std::move(body), std::move(headers))->wait();
     }
 
@@ -117,32 +118,43 @@ protected:
         ASSERT_EQ(response.status, 201) << response.body;
     }
 
-    /// Holds every reader and fills their queue until the returned promise is kept.
-    std::promise<void> block_readers() {
+    /// Holds every reader until the returned promise is kept or gone; their queue has room.
+    std::promise<void> hold_readers() {
         std::promise<void> release;
         const auto released = release.get_future().share();
-        std::latch held(kReaders);
+        const auto held = std::make_shared<std::latch>(kReaders);
         for (int i = 0; i < kReaders; ++i) {
-            EXPECT_TRUE(readers_.post([&held, released] {
-                held.count_down();
+            EXPECT_TRUE(readers_.post([held, released] {
+                held->count_down();
                 released.wait();
             }));
         }
-        held.wait();
+        held->wait();
+        return release;
+    }
+    /// The same, and fills their queue.
+    std::promise<void> block_readers() {
+        auto release = hold_readers();
         while (readers_.post([] {})) {
         }
         return release;
+    }
+    FakeLogOptions log_options() {
+        FakeLogOptions options;
+        options.clock = &clock_;
+        return options;
     }
 
     static constexpr int kReaders = 2;
     static constexpr const char* kWelcome =
         R"({"id":"welcome","channels":{"sms":{"body":"Hello {{ username }}"},)"
         R"("email":{"subject":"Hello","text":"Hello {{ username }}"}}})";
-    static constexpr const char* kSend = R"({"user_id":"ada","template_id":"welcome","data":{"username":"Ada"}})";
+    static constexpr const char* kSend =
+        R"({"user_id":"ada","template_id":"welcome","data":{"username":"Ada"}})";
 
     ManualClock clock_{kTestStart};
     FakeStore store_{clock_};
-    FakeEventLog log_{clock_};
+    FakeEventLog log_{log_options()};
     Metrics metrics_;
     Readiness readiness_;
     TemplateCache templates_{store_, clock_};
