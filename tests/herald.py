@@ -120,7 +120,7 @@ class Process:
     def __init__(self, command, environment, binary="herald"):
         self.started = time.monotonic()
         self.process = subprocess.Popen([str(binary_path(binary)), *command.split()], env=environment_with(environment),
-                                        stderr=subprocess.PIPE, text=True)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.lines, self.events = [], queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

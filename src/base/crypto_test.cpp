@@ -34,8 +34,7 @@ TEST(CryptoTest, SignsAsRfc4231Says) {
          "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
         {long_key,
          "This is a test using a larger than block-size key and a larger than block-size data. The key needs "
-         "to be "
-         "hashed before being used by the HMAC algorithm.",
+         "to be hashed before being used by the HMAC algorithm.",
          "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
     };
     for (const auto& c : cases) EXPECT_EQ(to_hex(hmac_sha256(c.key, c.message)), c.digest) << c.message;

@@ -11,6 +11,7 @@
 #include "main/listen_address.hpp"
 #include "main/service.hpp"
 #include "main/settings.hpp"
+#include "pipeline/topics.hpp"
 #include "simulator/simulator.hpp"
 
 namespace herald {
@@ -95,6 +96,7 @@ int migrate(const Settings& settings) {
     SqliteLogOptions log_options;
     log_options.path = (*folder)->path() / "log.db";
     log_options.clock = &clock;
+    for (auto& [group, topic] : topics::consumed()) log_options.groups.push_back({std::move(group), std::move(topic)});
     auto log = SqliteEventLog::open(log_options);
     if (!log) return complain(log.error());
     sqlite::SqliteStoreOptions store_options;

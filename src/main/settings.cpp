@@ -23,7 +23,7 @@ constexpr Setting kTable[] = {
     {"HERALD_API_KEY", Kind::secret, "", "", "", "The key that requests must show as `Authorization: Bearer`. Unset on loopback: none is needed."},
     {"HERALD_ALLOW_ANONYMOUS", Kind::integer, "0", "0..1", "", "1 permits requests without a key on any address."},
     {"HERALD_HTTP_THREADS", Kind::integer, "1", "1..64", "threads", "Threads of the API's HTTP server."},
-    {"HERALD_MAX_BODY_BYTES", Kind::integer, "262144", "1024..16777216", "bytes", "Longest request body."},
+    {"HERALD_MAX_BODY_BYTES", Kind::integer, "262144", "1024..262144", "bytes", "Longest request body."},
     {"HERALD_MAX_CONNECTIONS", Kind::integer, "4096", "1..1000000", "", "Open connections to the API."},
     {"HERALD_APPEND_DEADLINE_MS", Kind::integer, "1500", "50..60000", "ms", "Longest wait for the log before the answer is 503."},
     {"HERALD_STORE_READERS", Kind::integer, "2", "1..64", "threads", "Threads that read the store for the API."},

@@ -31,7 +31,8 @@ std::string quoted(const std::string& text) { return JsonWriter().value(text).ta
 
 TEST(UserTest, IsReadWhole) {
     const auto user = read(R"({"id":"ada","email":"ada@example.org","phone":"+14155550123","locale":"pt-BR",
-        "timezone":"Europe/London","devices":[{"platform":"ios","token":"aa"},{"platform":"web","token":"bb:c-d_e"}]})");
+        "timezone":"Europe/London",
+        "devices":[{"platform":"ios","token":"aa"},{"platform":"web","token":"bb:c-d_e"}]})");
     EXPECT_EQ(user.id, kAda);
     EXPECT_EQ(user.email, "ada@example.org");
     EXPECT_EQ(user.phone, "+14155550123");

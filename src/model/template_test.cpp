@@ -126,17 +126,15 @@ TEST(TemplateTest, SaysWhereItsLiquidIsWrong) {
 
 TEST(TemplateTest, CompilesEveryPart) {
     const std::string bad = R"("{{")";
-    EXPECT_THAT(
-        mistakes(body(R"({"push":{"title":)" + bad + R"(,"body":)" + bad + R"(,"data":{"k":)" + bad + R"(}},
-                                  "sms":{"body":)" +
-                          bad + R"(},
-                                  "email":{"subject":)" +
-                          bad + R"(,"html":)" + bad + R"(,"text":)" + bad + "}}",
-                      R"("translations":{"fr":{"sms":{"body":)" + bad + "}}},")),
-        UnorderedElementsAre("channels.push.title liquid", "channels.push.body liquid",
-                             "channels.push.data.k liquid", "channels.sms.body liquid",
-                             "channels.email.subject liquid", "channels.email.html liquid",
-                             "channels.email.text liquid", "translations.fr.sms.body liquid"));
+    const std::string push = R"({"title":)" + bad + R"(,"body":)" + bad + R"(,"data":{"k":)" + bad + "}}";
+    const std::string text = R"({"body":)" + bad + "}";
+    const std::string email = R"({"subject":)" + bad + R"(,"html":)" + bad + R"(,"text":)" + bad + "}";
+    EXPECT_THAT(mistakes(body(R"({"push":)" + push + R"(,"sms":)" + text + R"(,"email":)" + email + "}",
+                              R"("translations":{"fr":{"sms":)" + text + "}},")),
+                UnorderedElementsAre("channels.push.title liquid", "channels.push.body liquid",
+                                     "channels.push.data.k liquid", "channels.sms.body liquid",
+                                     "channels.email.subject liquid", "channels.email.html liquid",
+                                     "channels.email.text liquid", "translations.fr.sms.body liquid"));
 }
 
 TEST(TemplateTest, BoundsItsParts) {

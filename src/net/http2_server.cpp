@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
+#include <limits>
 #include <thread>
 #include <unordered_map>
 
@@ -104,6 +105,9 @@ public:
     void reset(StreamId stream, bool whole_connection);
     void refuse(StreamId stream);
     void go_away(StreamId stream, std::string_view debug_data);
+    /// From any thread, before `go_away`: streams from this one on count as not processed, also those whose bytes
+    /// are here already.
+    void take_none_from(StreamId stream);
 
     void handshake_done() override;
     void event(http2::Event event) override {
@@ -136,6 +140,7 @@ private:
     std::string peer_;
     std::unordered_map<StreamId, Open> open_;
     EventLoop::TimerId timer_;  ///< the handshake's, then the idle connection's
+    std::atomic<StreamId> none_from_ = std::numeric_limits<StreamId>::max();
     bool idle_ = false;
 };
 
@@ -158,6 +163,7 @@ void StreamExchange::reset(bool whole_connection) {
 
 void StreamExchange::go_away(std::string_view debug_data) {
     broken_off_ = true;
+    if (const auto alive = client_.lock()) alive->take_none_from(stream_);
     loop_->post([client = client_, stream = stream_, debug = std::string(debug_data)] {
         if (const auto alive = client.lock()) alive->go_away(stream, debug);
     });
@@ -187,6 +193,7 @@ void Client::start(Fd fd, const TlsContext& tls) {
 void Client::handshake_done() { events_handled(); }
 
 void Client::on(http2::HeadArrived& e) {
+    if (e.stream >= none_from_) return;
     auto& open = open_[e.stream];
     open.exchange =
         std::make_shared<StreamExchange>(loop_, weak_from_this(), e.stream, request_of(e.head, peer_));
@@ -208,6 +215,7 @@ void Client::on(http2::MessageArrived& e) {
 }
 
 void Client::on(http2::MessageRefused& e) {
+    if (e.stream >= none_from_ && !open_.contains(e.stream)) return;
     auto& open = open_[e.stream];
     loop_->cancel(open.body_timer);
     open.exchange.reset();  // what still comes of it concerns nobody
@@ -285,8 +293,13 @@ void Client::refuse(StreamId stream) {
     connection_->flush_soon();
 }
 
+void Client::take_none_from(StreamId stream) {
+    auto none_from = none_from_.load();
+    while (stream < none_from && !none_from_.compare_exchange_weak(none_from, stream)) {
+    }
+}
+
 void Client::go_away(StreamId stream, std::string_view debug_data) {
-    if (!open_.contains(stream)) return;
     // Streams of a client have odd numbers.
     connection_->session().go_away(stream - 2, http2::kNoError, debug_data);
     connection_->flush_soon();

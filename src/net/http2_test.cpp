@@ -329,6 +329,25 @@ TEST_F(Http2Test, WhatAGoAwayDoesNotCoverWasNotProcessed) {
     EXPECT_TRUE(result_of(older));
 }
 
+TEST_F(Http2Test, WhatCameTogetherWithARequestThatAGoAwayRefusesIsNotProcessedEither) {
+    start();
+    expect_ok("/echo");
+    send("/block");
+    const auto refused = send("/go-away");
+    std::vector<std::shared_ptr<Sent>> later;
+    for (int i = 0; i < 5; ++i) later.push_back(send("/hold"));
+    for (int i = 0; i < 5'000 && later.back()->written == 0; ++i) std::this_thread::sleep_for(1ms);
+    ASSERT_EQ(later.back()->written, 1);
+    site.unblock();
+    EXPECT_TRUE(result_of(refused).error().not_processed);
+    for (const auto& sent : later) {
+        const auto result = result_of(sent);
+        ASSERT_FALSE(result);
+        EXPECT_TRUE(result.error().not_processed) << result.error().detail;
+    }
+    EXPECT_EQ(site.arrived("/hold"), 0);
+}
+
 TEST_F(Http2Test, AGoAwayAtTheFirstRequestIsFollowedAtOnceByANewConnection) {
     client_options.reconnect_min = 1h;
     client_options.reconnect_max = 1h;

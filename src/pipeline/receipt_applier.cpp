@@ -28,9 +28,10 @@ ReceiptApplier::ReceiptApplier(const Clock& clock, EventLog& log, DeliveryStore&
 
 Status ReceiptApplier::pass(Millis wait) {
     if (batch_.empty() && taking_) {
+        // Before polling: what a lost partition brings when it comes back is new.
+        for (const int partition : consumer_->take_revoked()) prefix_.drop(partition);
         auto records = consumer_->poll(kMaxBatch, wait);
         if (!records) return fail(records.error());
-        for (const int partition : consumer_->take_revoked()) prefix_.drop(partition);
         for (const auto& record : *records) prefix_.polled(record);
         batch_ = *std::move(records);
     }

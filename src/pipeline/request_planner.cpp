@@ -35,9 +35,10 @@ std::string RequestPlanner::name() const { return "planner." + std::string(to_st
 
 Status RequestPlanner::pass(Millis wait) {
     if (batch_.empty() && taking_) {
+        // Before polling: what a lost partition brings when it comes back is new.
+        for (const int partition : consumer_->take_revoked()) prefix_.drop(partition);
         auto records = consumer_->poll(kMaxBatch, wait);
         if (!records) return fail(records.error());
-        for (const int partition : consumer_->take_revoked()) prefix_.drop(partition);
         for (auto& record : *records) {
             prefix_.polled(record);
             batch_.push_back({std::move(record), std::nullopt, 0, nullptr, ""});

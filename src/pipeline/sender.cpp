@@ -105,12 +105,13 @@ Status Sender::pass(Millis wait) {
 }
 
 Status Sender::poll(Millis wait) {
-    auto records = consumer_->poll(kMaxBatch - waiting_.size(), wait);
-    if (!records) return fail(records.error());
+    // Before polling: what a lost partition brings when it comes back is new.
     for (const int partition : consumer_->take_revoked()) {
         prefix_.drop(partition);
         std::erase_if(waiting_, [&](const Waiting& w) { return w.partition == partition; });
     }
+    auto records = consumer_->poll(kMaxBatch - waiting_.size(), wait);
+    if (!records) return fail(records.error());
     for (auto& record : *records) {
         prefix_.polled(record);
         auto decoded = decode_delivery(record.value);

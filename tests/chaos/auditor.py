@@ -87,14 +87,14 @@ def explains(earlier, later, attempts, kills):
     if not earlier["answer_written"]:
         return True
     attempt = attempts.get(earlier["attempt"])
-    killed_between = any(earlier["at_ms"]["head"]["head"] - 5 <= kill <= later["at_ms"]["head"]["head"] for kill in kills)
+    killed_between = any(earlier["at_ms"]["head"] - 5 <= kill <= later["at_ms"]["head"] for kill in kills)
     return killed_between and attempt is not None and attempt["state"] == "unknown"
 
 
 def check_attempts(verdict, delivery, rows, attempts, kills):
     """Rows with a complete body are the attempts that were written; every other attempt is deferred or unusable, or it
-    was killed before it could write."""
-    written = {row["attempt"] for row in rows if row["body_complete"]}
+    was killed before it could write. What a simulator reset unread may have been written all the same."""
+    written = {row["attempt"] for row in rows if row["body_complete"] or row["fault"] == "reset_before_body"}
     for row in rows:
         if row["body_complete"] and row["attempt"] not in attempts:
             verdict.mismatches.append(f"{delivery['id']} attempt {row['attempt']} was sent and is not known")

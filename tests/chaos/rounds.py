@@ -18,14 +18,14 @@ from herald import Herald, Simulators, wait_until  # noqa: E402
 FAST = dict(
     HERALD_RECONCILE_PUSH_S=0, HERALD_RECONCILE_SMS_S=0, HERALD_RECONCILE_EMAIL_S=0, HERALD_RETRY_BASE_MS=50,
     HERALD_RETRY_CAP_MS=400, HERALD_APNS_CALL_DEADLINE_MS=300, HERALD_FCM_CALL_DEADLINE_MS=300,
-    HERALD_TWILIO_CALL_DEADLINE_MS=300, HERALD_SENDGRID_CALL_DEADLINE_MS=300, LOG_LEVEL="WARNING",
+    HERALD_TWILIO_CALL_DEADLINE_MS=300, HERALD_SENDGRID_CALL_DEADLINE_MS=300,
     HERALD_RETRY_LIMIT=40,
 )
 POINTS = ("appended", "planned", "planner_finished", "claimed", "written", "answered", "ended", "settled", "finished",
           "timer_appended")
 FAULTS = {
-    "errors": {"share": 0.15, "fault": "status", "status": 503},
-    "throttling": {"share": 0.1, "fault": "status", "status": 429, "headers": {"retry-after": "1"}},
+    "errors": {"share": 0.1, "fault": "status", "status": 503, "headers": {"retry-after": "0"}},
+    "throttling": {"share": 0.05, "fault": "status", "status": 429, "headers": {"retry-after": "1"}},
     "lost answers": {"share": 0.1, "fault": "answer_lost"},
     "resets": {"share": 0.1, "fault": "reset_after_body"},
     "early resets": {"share": 0.1, "fault": "reset_before_body"},

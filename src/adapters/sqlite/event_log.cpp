@@ -38,25 +38,53 @@ Result<GroupPosition> position_in(LogFile& file, const StoredPartition& partitio
     return position;
 }
 
+using Offsets = std::map<std::pair<std::string, std::int64_t>, std::int64_t>;  ///< by group and partition
+
+/// A group's first position is written at once: an opening that does not declare it must not take its records
+/// for nobody's.
+Result<Offsets> offsets_of_groups(LogFile& file, const SqliteLogOptions& options,
+                                  const PartitionsByTopic& topics) {
+    const auto positions = file.positions();
+    if (!positions) return fail(positions.error());
+    Offsets offsets;
+    for (const auto& position : *positions)
+        offsets[{position.group, position.partition_id}] = position.next_offset;
+    LogFile::Batch missing;
+    for (const auto& reading : options.groups) {
+        for (const auto& partition : topics.at(reading.topic)) {
+            const bool is_new = offsets.try_emplace({reading.group, partition.id}, 0).second;
+            if (is_new) missing.positions.push_back({reading.group, partition.id, 0});
+        }
+    }
+    if (!missing.positions.empty()) {
+        if (auto written = file.write(missing); !written) return fail(written.error());
+    }
+    return offsets;
+}
+
 /// One look-up per group and partition: opening takes as long for an empty log as for a full one.
 Status load(LogFile& file, const SqliteLogOptions& options, LogState& state) {
     auto stored = file.partitions();
     if (!stored) return fail(stored.error());
     PartitionsByTopic topics;
-    for (auto& partition : *stored) topics[partition.topic].push_back(std::move(partition));
+    std::map<std::int64_t, std::string> topic_of;
+    for (auto& partition : *stored) {
+        topic_of[partition.id] = partition.topic;
+        topics[partition.topic].push_back(std::move(partition));
+    }
     if (auto completed = complete_partitions(file, options, topics); !completed) return completed;
-
-    const auto positions = file.positions();
-    if (!positions) return fail(positions.error());
-    std::map<std::pair<std::string, std::int64_t>, std::int64_t> offsets;
-    for (const auto& position : *positions)
-        offsets[{position.group, position.partition_id}] = position.next_offset;
+    auto offsets = offsets_of_groups(file, options, topics);
+    if (!offsets) return fail(offsets.error());
 
     for (const auto& [topic, partitions] : topics) state.add_topic(partitions);
+    for (const auto& [group_and_partition, offset] : *offsets) {
+        const auto topic = topic_of.find(group_and_partition.second);
+        if (topic != topic_of.end()) state.keep(topic->second);
+    }
     for (const auto& reading : options.groups) {
         std::vector<GroupPosition> of_group;
         for (const auto& partition : topics[reading.topic]) {
-            auto position = position_in(file, partition, offsets[{reading.group, partition.id}]);
+            auto position = position_in(file, partition, offsets->at({reading.group, partition.id}));
             if (!position) return fail(position.error());
             of_group.push_back(*position);
         }

@@ -33,7 +33,8 @@ struct SqliteLogOptions {
     int partitions = 4;                      ///< of each topic; a topic that has more keeps them
     std::int64_t max_bytes = 1'073'741'824;  ///< of unfinished records; what `level` is measured against
     std::chrono::seconds retention = std::chrono::days(7);
-    /// Topics that go by `retention` whether or not anybody reads them. So do topics without a group.
+    /// Topics that go by `retention` whether or not anybody reads them. So do topics that no group
+    /// has ever been declared to read.
     std::set<std::string> unread = {"events", "receipts", "dead"};
 
     std::int64_t queue_max_records = 50'000;

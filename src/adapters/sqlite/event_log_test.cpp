@@ -310,6 +310,25 @@ TEST_F(SqliteEventLogTest, DeletesOldEventsFromTheFile) {
     EXPECT_EQ(under_test_.rows(), 0);
 }
 
+TEST_F(SqliteEventLogTest, OpeningWithoutAGroupDeletesNothingOfWhatItReads) {
+    append_many(1500);
+    ASSERT_TRUE(log().append_and_wait({NewRecord{"events", "a", "1", ""}}));
+    const auto groups = std::exchange(under_test_.options().groups, {});
+    reopen();
+    under_test_.clock().advance(std::chrono::days(30));
+    ASSERT_TRUE(eventually([&] { return log().counts().removed == 1; }));
+    under_test_.options().groups = groups;
+    reopen();
+    EXPECT_EQ(under_test_.rows(), 1500);
+    finish(1500);
+}
+
+TEST_F(SqliteEventLogTest, ATopicThatNobodyEverReadGoesByAge) {
+    ASSERT_TRUE(log().append_and_wait({NewRecord{"deliveries.webhook.normal", "a", "1", ""}}));
+    under_test_.clock().advance(std::chrono::days(8));
+    EXPECT_TRUE(eventually([&] { return log().counts().removed == 1; }));
+}
+
 TEST_F(SqliteEventLogTest, AFinishedPositionReachesTheFileOnItsOwn) {
     append_many(1);
     const auto before = log().counts().transactions;

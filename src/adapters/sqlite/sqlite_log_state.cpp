@@ -76,6 +76,11 @@ void LogState::add_group(const std::string& topic, const std::string& name,
     }
 }
 
+void LogState::keep(const std::string& topic) {
+    std::lock_guard lock(mutex_);
+    topics_.at(topic)->kept = true;
+}
+
 void LogState::on_commit(std::function<void()> hook) {
     std::lock_guard lock(mutex_);
     on_commit_ = std::move(hook);
@@ -155,8 +160,10 @@ std::vector<LogState::Retained> LogState::retained() const {
     for (const auto& [name, topic] : topics_) {
         for (std::size_t number = 0; number < topic->partitions.size(); ++number) {
             const auto& stored = topic->partitions[number].stored;
-            // Without a group nobody finishes anything, and only time is left to go by.
-            Retained retained{stored.id, !topic->counts(), stored.next_offset, stored.next_offset};
+            // Where nobody ever finishes anything only time is left to go by.
+            const bool by_time = topic->by_time || (topic->groups.empty() && !topic->kept);
+            const bool reader_away = topic->groups.empty() && topic->kept;
+            Retained retained{stored.id, by_time, reader_away ? 0 : stored.next_offset, stored.next_offset};
             for (const auto& group : topic->groups) {
                 retained.finished = std::min(retained.finished, group->positions[number].on_disk);
             }

@@ -26,6 +26,7 @@ struct LogPartition {
 
 struct LogTopic {
     bool by_time = false;  ///< its records go by age, whether read or not, and count towards no bound
+    bool kept = false;     ///< read by a group of another time; without one of now nothing may go
     std::vector<LogPartition> partitions;
     std::vector<std::unique_ptr<LogGroup>> groups;
 
@@ -46,6 +47,8 @@ public:
     // Building.
     void add_topic(std::vector<StoredPartition> partitions);
     void add_group(const std::string& topic, const std::string& group, std::vector<GroupPosition> positions);
+    /// Somebody who is not declared this time reads the topic.
+    void keep(const std::string& topic);
     /// `hook` is called, under this object's lock, whenever a position has moved, until `close`.
     void on_commit(std::function<void()> hook);
 

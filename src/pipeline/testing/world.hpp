@@ -249,8 +249,9 @@ public:
     }
 
     std::size_t unfinished(const std::string& topic) {
+        const auto lags = log->lag().value();
         std::size_t count = 0;
-        for (const auto& lag : log->lag().value()) count += lag.topic == topic ? static_cast<std::size_t>(lag.records) : 0;
+        for (const auto& lag : lags) count += lag.topic == topic ? static_cast<std::size_t>(lag.records) : 0;
         return count;
     }
     std::size_t unfinished_requests() { return unfinished(topics::requests(Lane::normal)); }
