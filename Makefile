@@ -48,6 +48,7 @@ chaos: test-unit  ## ROUNDS random kill -9 under load (default 20), SEED to repe
 	@$(PYTHON) tests/chaos/rounds.py --rounds $${ROUNDS:-20} $${SEED:+--seed $$SEED}
 
 bench: build  ## speed beside probes of this machine
+	@command -v wrk >/dev/null || tools/setup --bench
 	@$(PYTHON) bench/run.py
 
 docs: build  ## what is generated from the code

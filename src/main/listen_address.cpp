@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <fmt/format.h>
 
 namespace herald {
@@ -22,7 +24,11 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
     return fail(ErrorCode::invalid, fmt::format("HERALD_LISTEN is \"{}\": it must be host:port", text));
 }
 
-bool ListenAddress::is_loopback() const { return host.starts_with("127.") || host == "::1" || host == "localhost"; }
+bool ListenAddress::is_loopback() const {
+    in_addr v4{};
+    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    return host == "::1" || host == "localhost";
+}
 
 simulator::SimulatorOptions simulator_options(const Settings& settings, const std::string& dir) {
     simulator::SimulatorOptions options;

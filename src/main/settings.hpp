@@ -42,7 +42,7 @@ public:
     const std::string& text(std::string_view name) const;
     std::int64_t integer(std::string_view name) const;
     std::vector<std::string> list(std::string_view name) const;
-    /// The environment names it, whatever the value.
+    /// The environment gives it a value; set to nothing is unset.
     bool is_set(std::string_view name) const;
 
 private:

@@ -109,11 +109,11 @@ Plan plan(const Notification& notification, int step, const Recipient& recipient
         builder.close_all(DeliveryState::skipped, "erased");
     } else if (now >= notification.deadline_at) {
         builder.close_all(DeliveryState::expired, "deadline_passed");
-    } else if (!recipient.user) {
-        builder.close_all(DeliveryState::skipped, "unknown_recipient");
     } else if (step == 0 && notification.send_at && *notification.send_at > now) {
         plan.wait_until = notification.send_at;
         plan.trace.emplace_back("send_at");
+    } else if (!recipient.user) {
+        builder.close_all(DeliveryState::skipped, "unknown_recipient");
     } else {
         for (const auto channel : notification.channels) builder.plan_channel(channel);
     }

@@ -41,7 +41,10 @@ struct Decider {
     Decision operator()(const Rejected&) const { return given_up(attempt, DeliveryState::failed, attempt.tries, reason); }
 
     Decision operator()(const Deferred& deferred) const {
-        if (deferred.at_once) return retry(attempt, Millis{0}, attempt.tries, reason);
+        if (deferred.at_once) {
+            const auto pause = attempt.number == 1 ? Millis{0} : backoff(policy, attempt.number - 1, jitter);
+            return retry(attempt, pause, attempt.tries, reason);
+        }
         const int tries = attempt.tries + 1;
         if (tries >= policy.max_tries) return given_up(attempt, DeliveryState::failed, tries, "retries exhausted: " + reason);
         return retry(attempt, deferred.wait + backoff(policy, tries, jitter), tries, reason);

@@ -73,6 +73,9 @@ struct Intake::Outstanding {
     Done done;
     std::atomic<bool> answered{false};
     std::atomic<bool> acknowledged{false};
+
+    /// By the one who flipped `answered`; keeps nothing of the request afterwards.
+    void tell(IntakeAnswer what) { std::exchange(done, {})(std::move(what)); }
 };
 
 Intake::Intake(const IntakeOptions& options, const Clock& clock, EventLog& log, TemplateCache& templates,
@@ -195,7 +198,7 @@ void Intake::append(Notification notification, bool replayed, Done done) {
             entry->answered = true;
         }
     }
-    if (entry->answered) return entry->done(refused(Refusal::not_accepted, "the log does not answer in time"));
+    if (entry->answered) return entry->tell(refused(Refusal::not_accepted, "the log does not answer in time"));
     NewRecord record{topics::requests(notification.lane), record_key(notification.tenant, notification.user_id),
                      encode(notification), notification.traceparent};
     std::vector<NewRecord> records;
@@ -203,11 +206,11 @@ void Intake::append(Notification notification, bool replayed, Done done) {
     log_.append(std::move(records), [entry](Status status) {
         entry->acknowledged = true;
         if (entry->answered.exchange(true)) return;  // the deadline was faster
-        if (status) return entry->done(entry->answer);
+        if (status) return entry->tell(entry->answer);
         if (status.error().code == ErrorCode::busy) {
-            return entry->done(refused(Refusal::log_full, "the log is full; try again later"));
+            return entry->tell(refused(Refusal::log_full, "the log is full; try again later"));
         }
-        entry->done(RefusedRequest{Refusal::acceptance_unknown, "the log could not say whether it has the request", {},
+        entry->tell(RefusedRequest{Refusal::acceptance_unknown, "the log could not say whether it has the request", {},
                                    entry->answer.id});
     });
 }
@@ -225,7 +228,7 @@ void Intake::give_up_overdue() {
         }
         lock.unlock();
         for (const auto& entry : overdue) {
-            entry->done(RefusedRequest{Refusal::acceptance_unknown, "the log did not answer in time", {}, entry->answer.id});
+            entry->tell(RefusedRequest{Refusal::acceptance_unknown, "the log did not answer in time", {}, entry->answer.id});
         }
         lock.lock();
     }

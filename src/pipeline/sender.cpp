@@ -317,8 +317,14 @@ Settlement Sender::settlement_of(const Call& call) const {
     auto guarantee = Guarantee::at_least_once;
     auto tmpl = call.tmpl ? call.tmpl : parts_.templates.load(n.tenant, n.template_id, n.template_version).value_or(nullptr);
     if (tmpl) guarantee = tmpl->guarantee;
-    const EndedAttempt attempt{call.claim.tries,         call.claim.was_unknown, call.claim.entry.channel, guarantee,
-                               parts_.clock.now(), n.deadline_at};
+    EndedAttempt attempt;
+    attempt.number = call.waiting.record.attempt;
+    attempt.tries = call.claim.tries;
+    attempt.was_unknown = call.claim.was_unknown;
+    attempt.channel = call.claim.entry.channel;
+    attempt.guarantee = guarantee;
+    attempt.now = parts_.clock.now();
+    attempt.deadline = n.deadline_at;
     const auto decision = decide(call.outcome, attempt, parts_.retry, parts_.jitter());
     Settlement settlement;
     settlement.tenant = n.tenant;

@@ -3,6 +3,7 @@
 import argparse
 import random
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -102,10 +103,13 @@ def one_round(herald, rng, point=None, settings=None):
     while time.monotonic() < end and herald.process.process.poll() is None:
         try:
             peak = max(peak, peak_in_flight(herald))
-        except Exception:
+        except OSError:
             break
         time.sleep(0.01)
-    died_by_itself = herald.process.process.poll() is not None
+    try:
+        died_by_itself = herald.process.process.wait(0.5 if point else 0.001) is not None
+    except subprocess.TimeoutExpired:
+        died_by_itself = False
     kills.append(time.time() * 1000)
     herald.process.kill()
     time.sleep(rng.uniform(0, 0.05))

@@ -8,11 +8,11 @@ from conftest import FAST
 from herald import PROVIDERS, ROUTE_OF, wait_until
 
 CHANNELS = ["push", "sms", "email"]
-THROTTLED = {"fault": "status", "status": 429, "headers": {"retry-after": "1"}}
 FAULTS = {
-    "500": {"fault": "status", "status": 500},
-    "503": {"fault": "status", "status": 503},
-    "429": THROTTLED,
+    # Without a Retry-After FCM asks for ten seconds at least.
+    "500": {"fault": "status", "status": 500, "headers": {"retry-after": "0"}},
+    "503": {"fault": "status", "status": 503, "headers": {"retry-after": "0"}},
+    "429": {"fault": "status", "status": 429, "headers": {"retry-after": "1"}},
     "hang": {"fault": "hang"},
     "reset_before_body": {"fault": "reset_before_body"},
     "reset_after_body": {"fault": "reset_after_body"},
@@ -22,12 +22,19 @@ FAULTS = {
 HTTP2_FAULTS = {"goaway": {"fault": "goaway"}, "refused_stream": {"fault": "refused_stream"}}
 ALONE = [(provider, name) for name in FAULTS for provider in PROVIDERS]
 ALONE += [(provider, name) for name in HTTP2_FAULTS for provider in ("apns", "fcm")]
+# It takes every stream of its connection along, so that few would ever be answered.
+ALONE = [case for case in ALONE if case not in (("apns", "close_connection"), ("fcm", "close_connection"))]
 CHANNEL_OF = {"apns": "push", "fcm": "push", "twilio": "sms", "sendgrid": "email"}
 
 
 @pytest.fixture(scope="module")
 def herald(fast_herald):
     return fast_herald
+
+
+@pytest.fixture
+def one_at_a_time(start_herald):
+    return start_herald(**{**FAST, "HERALD_APNS_MAX_IN_FLIGHT": 1, "HERALD_FCM_MAX_IN_FLIGHT": 1})
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +74,15 @@ def acted(rows):
 
 @pytest.mark.parametrize("provider, name", ALONE, ids=lambda value: value)
 def test_one_provider_that_fails_three_times_in_ten(herald, provider, name):
+    fails_three_times_in_ten(herald, provider, name)
+
+
+@pytest.mark.parametrize("provider", ["apns", "fcm"])
+def test_every_third_connection_closed_under_its_only_stream(one_at_a_time, provider):
+    fails_three_times_in_ten(one_at_a_time, provider, "close_connection")
+
+
+def fails_three_times_in_ten(herald, provider, name):
     seed = random.randrange(1 << 30)
     print("seed", seed)
     rule = {**FAULTS, **HTTP2_FAULTS}[name]
@@ -85,10 +101,12 @@ def test_one_provider_that_fails_three_times_in_ten(herald, provider, name):
 def test_all_four_fail_at_once_in_every_way(herald):
     seed = random.randrange(1 << 30)
     print("seed", seed)
-    mix = [{**rule, "share": 0.3 / len(FAULTS)} for rule in FAULTS.values()]
-    http2_mix = [{**rule, "share": 0.02} for rule in HTTP2_FAULTS.values()]
+    mix = {name: {**rule, "share": 0.3 / len(FAULTS)} for name, rule in FAULTS.items()}
+    http2_mix = {**mix, "close_connection": {"fault": "close_connection", "times": 3, "share": 0.05}}
+    http2_mix |= {name: {**rule, "share": 0.02} for name, rule in HTTP2_FAULTS.items()}
     for provider in PROVIDERS:
-        herald.simulators.faults(provider, *mix, *(http2_mix if provider in ("apns", "fcm") else []), seed=seed)
+        rules = http2_mix if provider in ("apns", "fcm") else mix
+        herald.simulators.faults(provider, *rules.values(), seed=seed)
     stories, rows = books_agree(herald, send_many(herald, 100))
     assert_all_sent(stories)
     assert {row["provider"] for row in acted(rows)} == set(PROVIDERS)
