@@ -5,7 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from herald import Herald  # noqa: E402
+from herald import Herald, Simulators, free_ports  # noqa: E402
 
 
 @pytest.fixture
@@ -28,3 +28,11 @@ def start_herald():
     yield start
     for running in reversed(started):
         running.close()
+
+
+@pytest.fixture
+def returning_simulators(tmp_path):
+    """Simulators that come back at the same ports when they are stopped and started."""
+    simulators = Simulators(tmp_path, free_ports())
+    yield simulators
+    simulators.stop()

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import random
 import re
 import shutil
 import signal
@@ -158,12 +159,30 @@ class Process:
         return self.process.wait(seconds)
 
 
+def free_ports():
+    """The first of a block of ports that the simulators can have."""
+    for base in random.sample(range(20_000, 30_000, 16), 100):
+        try:
+            for offset in (0, 1, 2, 3, 10, 11):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", base + offset))
+            return base
+        except OSError:
+            continue
+    raise AssertionError("no free ports")
+
+
 class Simulators:
     """`herald simulate` in a process of its own, and the books it keeps."""
 
-    def __init__(self, folder):
-        self.dir = Path(folder) / "simulator"
-        self.process = Process("simulate", {"HERALD_SIMULATOR_DIR": self.dir, "HERALD_SIMULATOR_PORT": 0})
+    def __init__(self, folder, port=0):
+        """With a port of their own they can be stopped and started again at the same place."""
+        self.dir, self.port = Path(folder) / "simulator", port
+        self.start()
+
+    def start(self):
+        self.process = Process("simulate", {"HERALD_SIMULATOR_DIR": self.dir, "HERALD_SIMULATOR_PORT": self.port})
         ready = self.process.wait_for("simulate.ready")
         self.control = {
             "apns": f"http://127.0.0.1:{ready['apns_control']}",

@@ -99,10 +99,10 @@ int migrate(const Settings& settings) {
     for (auto& [group, topic] : topics::consumed()) log_options.groups.push_back({std::move(group), std::move(topic)});
     auto log = SqliteEventLog::open(log_options);
     if (!log) return complain(log.error());
-    sqlite::SqliteStoreOptions store_options;
+    SqliteStoreOptions store_options;
     store_options.path = (*folder)->path() / "store.db";
     store_options.clock = &clock;
-    auto store = sqlite::SqliteStore::open(store_options);
+    auto store = SqliteStore::open(store_options);
     if (!store) return complain(store.error());
     std::printf("%s is up to date\n", (*folder)->path().c_str());
     return 0;

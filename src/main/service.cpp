@@ -29,12 +29,19 @@ void raise_file_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// The longest that a notification may be ahead (send_at) and then last (ttl_s).
+constexpr std::int64_t kLongestLifeS = (30 + 3) * 86'400;
+
 /// What must not start, with the reason and the way out.
 Status check_settings(const Settings& settings, const ListenAddress& listen) {
     for (const auto* engine : {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL"}) {
         if (settings.is_set(engine)) {
             return fail(ErrorCode::invalid, fmt::format("{} is set, and this version runs on its embedded engines only; unset it", engine));
         }
+    }
+    if (settings.integer("HERALD_STORE_RETENTION_S") < kLongestLifeS + settings.integer("HERALD_LOG_RETENTION_S")) {
+        return fail(ErrorCode::invalid,
+                    "HERALD_STORE_RETENTION_S must be at least 33 days more than HERALD_LOG_RETENTION_S: the store answers for what the log still holds");
     }
     if (listen.is_loopback()) return {};
     if (!settings.is_set("HERALD_API_KEY") && settings.integer("HERALD_ALLOW_ANONYMOUS") == 0) {
@@ -109,10 +116,10 @@ Status Service::open_engines() {
     if (!log) return fail(log.error());
     log_ = *std::move(log);
 
-    sqlite::SqliteStoreOptions store_options;
+    SqliteStoreOptions store_options;
     store_options.path = folder_->path() / "store.db";
     store_options.clock = &clock_;
-    auto store = sqlite::SqliteStore::open(store_options);
+    auto store = SqliteStore::open(store_options);
     if (!store) return fail(store.error());
     store_ = *std::move(store);
     if (auto status = store_->declare_claims_dead(); !status) return status;
@@ -170,7 +177,7 @@ Status Service::start_stages() {
     if (auto status = add_senders(sender_parts); !status) return status;
     add_stage(std::make_unique<Scheduler>(clock_, *log_, store, metrics_));
     add_stage(std::make_unique<Sweeper>(clock_, *log_, store, *close_batcher_, metrics_));
-    add_stage(std::make_unique<Housekeeper>(clock_, store));
+    add_stage(std::make_unique<Housekeeper>(clock_, store, store, std::chrono::seconds(settings_.integer("HERALD_STORE_RETENTION_S"))));
     return {};
 }
 

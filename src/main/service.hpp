@@ -51,7 +51,7 @@ private:
 
     std::unique_ptr<DataFolder> folder_;
     std::unique_ptr<SqliteEventLog> log_;
-    std::unique_ptr<sqlite::SqliteStore> store_;
+    std::unique_ptr<SqliteStore> store_;
     std::unique_ptr<RateLimiter> limiter_;
 
     std::string simulator_dir_;

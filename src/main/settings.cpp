@@ -32,6 +32,7 @@ constexpr Setting kTable[] = {
     {"HERALD_LOG_PARTITIONS", Kind::integer, "4", "1..64", "", "Partitions of each topic of the embedded log, fixed at its first start."},
     {"HERALD_LOG_MAX_BYTES", Kind::integer, "1073741824", "1048576..1099511627776", "bytes", "Bound of the embedded log; requests are refused at 80 % of it."},
     {"HERALD_LOG_RETENTION_S", Kind::integer, "604800", "259200..31536000", "s", "Age at which records are dropped whether or not anybody reads them."},
+    {"HERALD_STORE_RETENTION_S", Kind::integer, "3456000", "3456000..315360000", "s", "Age at which notifications are dropped from the store with all that belongs to them: at least 33 days more than the log's."},
 
     {"HERALD_PUSH_PROVIDERS", Kind::list, "", "apns|fcm|simulator", "", "Providers of push. Unset: the simulator, on loopback only."},
     {"HERALD_SMS_PROVIDERS", Kind::list, "", "twilio|simulator", "", "Providers of SMS. Unset: the simulator, on loopback only."},

@@ -259,7 +259,7 @@ void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim)
     if (!tmpl || !*tmpl) {
         return end_without_call(account, std::move(waiting), std::move(claim),
                                 tmpl ? Outcome{Rejected{RejectReason::template_failed, false, false, {}, "it is gone"}}
-                                     : Outcome{Deferred{Millis{1'000}, "the template could not be read"}});
+                                     : Outcome{Deferred{Millis{0}, "the template could not be read", true}});
     }
     auto message = render_message(**tmpl, claim.entry, n.data);
     if (!message) {

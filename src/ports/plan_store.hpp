@@ -109,6 +109,10 @@ public:
     /// Rule 9: walks notifications in the order of their ids, those planned before `planned_before`, at most `limit`.
     virtual Result<OpenDeliveries> find_open(std::optional<NotificationId> after, TimePoint planned_before,
                                              std::size_t limit) = 0;
+
+    /// Removes those whose id was drawn before that time, oldest first, at most `limit`, with plans, deliveries and
+    /// attempts; returns how many. Timers of theirs fall to the claim, which finds nothing planned.
+    virtual Result<std::size_t> drop_notifications(TimePoint accepted_before, std::size_t limit) = 0;
 };
 
 }  // namespace herald

@@ -44,6 +44,8 @@ private:
 
 class ReceptionTest : public testing::Test {
 protected:
+    ~ReceptionTest() override { delayed_.stop(); }
+
     std::shared_ptr<FakeExchange> exchange(std::string method, std::string path, std::string body = "",
                                            std::string query = "") {
         net::ServerRequest request;

@@ -18,16 +18,18 @@ def compare(stories, rows):
     by_delivery = {}
     for row in sorted(rows, key=lambda row: row["at_ms"]["head"]):
         by_delivery.setdefault(row["delivery"], []).append(row)
+    breaking = {row["provider"] for row in rows if row["fault"] in ("close_connection", "goaway")}
     wrong = []
     for story in stories:
         for delivery in story["deliveries"]:
             found = by_delivery.pop(delivery["id"], [])
             wrong += [f"{delivery['id']} ({delivery['route']}) {what}: {describe(delivery, found)}"
-                      for what in compare_delivery(delivery, found)]
+                      for what in compare_delivery(delivery, found, breaking)]
     return wrong + [f"nobody asked for {delivery}" for delivery in by_delivery]
 
 
-def compare_delivery(delivery, rows):
+def compare_delivery(delivery, rows, breaking=()):
+    """`breaking`: providers that ended whole connections, with whatever else was on its way there."""
     attempts = {attempt["n"]: attempt for attempt in delivery["attempts"]}
     last = delivery["attempts"][-1] if attempts else None
     if delivery["state"] == "sent":
@@ -41,17 +43,19 @@ def compare_delivery(delivery, rows):
         yield "has a gap in its attempts"
     if len({row["attempt"] for row in rows}) != len(rows):
         yield "has an attempt of two requests"
-    yield from compare_attempts(attempts, rows)
+    yield from compare_attempts(attempts, rows, PROVIDER_OF[delivery["route"]] in breaking)
     yield from check_order(rows)
 
 
-def compare_attempts(attempts, rows):
+def compare_attempts(attempts, rows, connections_broke):
     row_of = {row["attempt"]: row for row in rows}
     for row in rows:
         if row["attempt"] not in attempts:
             yield f"arrived as attempt {row['attempt']}, which is not known"
     for n, attempt in attempts.items():
         row = row_of.get(n)
+        if connections_broke and attempt["state"] == "unknown" and not (row and row["answer_written"]):
+            continue
         if row and row["body_complete"]:
             if attempt["state"] not in allowed_after(row):
                 yield f"attempt {n} is {attempt['state']}"
@@ -87,7 +91,7 @@ def too_early(rows, retry_after_s):
     for row in sorted(rows, key=lambda row: row["attempt"]):
         by_delivery.setdefault(row["delivery"], []).append(row)
     return [(earlier, later) for row_list in by_delivery.values() for earlier, later in zip(row_list, row_list[1:])
-            if earlier["verdict"] == "429"
+            if earlier["verdict"] == "429" and earlier["answer_written"]
             and later["at_ms"]["head"] < earlier["at_ms"]["body"] + retry_after_s * 1000 - ROUNDING_MS]
 
 

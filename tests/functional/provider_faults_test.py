@@ -1,6 +1,6 @@
 """Providers that fail, one by one and together: every delivery ends with the right reason, and the books agree."""
 
-import random
+import os
 
 import pytest
 from books import compare, taken, too_early
@@ -8,6 +8,8 @@ from conftest import FAST
 from herald import PROVIDERS, ROUTE_OF, wait_until
 
 CHANNELS = ["push", "sms", "email"]
+# The same seed lets the same requests fail, by their number; chaos draws a new one each time.
+SEED = int(os.environ.get("SEED", 7))
 FAULTS = {
     # Without a Retry-After FCM asks for ten seconds at least.
     "500": {"fault": "status", "status": 500, "headers": {"retry-after": "0"}},
@@ -83,11 +85,9 @@ def test_every_third_connection_closed_under_its_only_stream(one_at_a_time, prov
 
 
 def fails_three_times_in_ten(herald, provider, name):
-    seed = random.randrange(1 << 30)
-    print("seed", seed)
     rule = {**FAULTS, **HTTP2_FAULTS}[name]
-    herald.simulators.faults(provider, {**rule, "share": 0.3}, seed=seed)
-    count = 25 if name == "429" else 60
+    herald.simulators.faults(provider, {**rule, "share": 0.3}, seed=SEED)
+    count = {"429": 20, "goaway": 30, "close_connection": 15}.get(name, 60)
     stories, rows = books_agree(herald, send_many(herald, count, channels=[CHANNEL_OF[provider]]))
     assert {d["state"] for story in stories.values() for d in story["deliveries"]} == {"sent"}
     assert {row["provider"] for row in acted(rows)} == {provider}, "the fault never acted"
@@ -99,14 +99,12 @@ def fails_three_times_in_ten(herald, provider, name):
 
 
 def test_all_four_fail_at_once_in_every_way(herald):
-    seed = random.randrange(1 << 30)
-    print("seed", seed)
     mix = {name: {**rule, "share": 0.3 / len(FAULTS)} for name, rule in FAULTS.items()}
     http2_mix = {**mix, "close_connection": {"fault": "close_connection", "times": 3, "share": 0.05}}
     http2_mix |= {name: {**rule, "share": 0.02} for name, rule in HTTP2_FAULTS.items()}
     for provider in PROVIDERS:
         rules = http2_mix if provider in ("apns", "fcm") else mix
-        herald.simulators.faults(provider, *rules.values(), seed=seed)
+        herald.simulators.faults(provider, *rules.values(), seed=SEED)
     stories, rows = books_agree(herald, send_many(herald, 100))
     assert_all_sent(stories)
     assert {row["provider"] for row in acted(rows)} == set(PROVIDERS)
@@ -141,7 +139,7 @@ def impatient(start_herald):
 
 def test_a_provider_that_never_recovers_is_given_up_with_its_last_word(impatient):
     for provider in PROVIDERS:
-        impatient.simulators.faults(provider, {"fault": "status", "status": 500})
+        impatient.simulators.faults(provider, FAULTS["500"])
     stories, rows = books_agree(impatient, send_many(impatient, 1))
     story, = stories.values()
     assert story["status"] == "failed"
@@ -292,18 +290,18 @@ def test_a_message_that_is_too_large_fails_before_it_is_sent(herald):
     assert herald.simulators.all_messages() == []
 
 
-def test_a_provider_that_is_not_there_is_waited_for(start_herald):
-    """Nothing listens at its port: not one attempt is in doubt, and all is sent when it is back."""
-    from herald import Simulators
-
-    herald = start_herald(**FAST)
+def test_a_provider_that_is_not_there_is_waited_for(start_herald, returning_simulators):
+    """Nothing listens at its port: no attempt is in doubt, and all is sent when it is back."""
+    herald = start_herald(simulators=returning_simulators, **FAST)
     books_agree(herald, send_many(herald, 1))
     herald.simulators.stop()
     ids = send_many(herald, 5)
-    wait_until(lambda: all(d["attempts"] for id in ids for d in herald.notification(id)["deliveries"]) and
-               herald.notification(ids[0])["deliveries"], what="attempts that fail")
-    for id in ids:
-        states = {a["state"] for d in herald.notification(id)["deliveries"] for a in d["attempts"]}
-        assert states <= {"deferred", "begun"}, herald.notification(id)
-    herald.simulators.process = None
-    herald.simulators = Simulators(herald.folder)
+
+    def attempts():
+        return [[a["state"] for a in d["attempts"]] for id in ids for d in herald.notification(id)["deliveries"]]
+
+    wait_until(lambda: len(attempts()) == 20 and all(len(states) > 1 for states in attempts()), what="repeated attempts")
+    assert {state for states in attempts() for state in states} <= {"deferred", "begun"}
+    herald.simulators.start()
+    stories, _ = books_agree(herald, ids)
+    assert_all_sent(stories)

@@ -2,8 +2,8 @@
 
 #include <thread>
 
-#include "adapters/providers/answer_table.hpp"
-#include "adapters/providers/fake_http_server.hpp"
+#include "adapters/providers/testing/answer_table.hpp"
+#include "adapters/providers/testing/fake_http_server.hpp"
 #include "base/crash_point.hpp"
 #include "ports/testing/provider_contract.hpp"
 

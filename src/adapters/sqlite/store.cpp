@@ -5,7 +5,10 @@
 #include "adapters/sqlite/store_rows.hpp"
 #include "adapters/sqlite/store_schema.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 /// No row of ours comes near it; what is longer is refused for its content.
@@ -17,11 +20,12 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteStoreOptions&
     CHECK(options.clock && options.readers > 0);
     DatabaseOptions database;
     database.path = options.path;
+    database.vfs = options.vfs;
     auto writer = Database::open(database);
     if (!writer) return fail(writer.error());
     if (auto done = (*writer)->migrate(store_migrations()); !done) return fail(done.error());
     sqlite3_limit((*writer)->connection().getHandle(), SQLITE_LIMIT_LENGTH, kLongestValue);
-    auto readers = Readers::open(options.path, options.readers);
+    auto readers = Readers::open(database, options.readers);
     if (!readers) return fail(readers.error());
     return std::unique_ptr<SqliteStore>(
         new SqliteStore(*options.clock, *std::move(writer), *std::move(readers)));
@@ -63,4 +67,4 @@ Status SqliteStore::ping() {
     return read("ping the store", [&](Database& database) { load_epoch(database); });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

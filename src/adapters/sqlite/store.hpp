@@ -5,12 +5,13 @@
 #include "adapters/sqlite/store_readers.hpp"
 #include "ports/store.hpp"
 
-namespace herald::sqlite {
+namespace herald {
 
 struct SqliteStoreOptions {
     std::filesystem::path path;
     const Clock* clock = nullptr;  ///< the store's own; must outlive it
     int readers = 2;               ///< connections besides the writer's
+    std::string vfs = {};          ///< empty = the system's
 };
 
 /// The store in one SQLite file: writes go one after another through one connection, reads beside them
@@ -27,6 +28,7 @@ public:
     Result<CancelResult> cancel(const TenantId& tenant, const NotificationId& id, TimePoint now) override;
     Result<OpenDeliveries> find_open(std::optional<NotificationId> after, TimePoint planned_before,
                                      std::size_t limit) override;
+    Result<std::size_t> drop_notifications(TimePoint accepted_before, std::size_t limit) override;
 
     Result<std::vector<ClaimResult>> claim(std::span<const ClaimRequest> requests, ClaimToken token) override;
     Result<std::vector<SettleResult>> settle(std::span<const Settlement> settlements) override;
@@ -62,7 +64,8 @@ public:
     Status ping() override;
 
 private:
-    SqliteStore(const Clock& clock, std::unique_ptr<Database> writer, std::unique_ptr<Readers> readers)
+    SqliteStore(const Clock& clock, std::unique_ptr<sqlite::Database> writer,
+                std::unique_ptr<sqlite::Readers> readers)
         : clock_(clock), writer_(std::move(writer)), readers_(std::move(readers)) {}
 
     /// One transaction on the writer's connection.
@@ -76,7 +79,7 @@ private:
     template <class Work>
     auto read(std::string_view doing, Work&& work) {
         auto reader = readers_->borrow();
-        return guard(doing, [&] {
+        return sqlite::guard(doing, [&] {
             const SQLite::Transaction snapshot((*reader).connection());
             return work(*reader);
         });
@@ -84,8 +87,8 @@ private:
 
     const Clock& clock_;
     std::mutex writer_mutex_;
-    std::unique_ptr<Database> writer_;
-    std::unique_ptr<Readers> readers_;
+    std::unique_ptr<sqlite::Database> writer_;
+    std::unique_ptr<sqlite::Readers> readers_;
 };
 
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 /// One batch of claims; notifications and plans are read once for all deliveries of theirs.
@@ -184,4 +187,4 @@ Status SqliteStore::declare_claims_dead() {
                  [&](Database& database) { execute(database, "UPDATE claim_epoch SET epoch = epoch + 1"); });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 std::vector<Device> load_devices(Database& database, const TenantId& tenant, const UserId& user) {
@@ -174,4 +177,4 @@ Result<std::vector<Recipient>> SqliteStore::load_recipients(std::span<const User
     });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 bool insert(Database& database, const IdempotencyRow& row) {
@@ -68,4 +71,4 @@ Result<std::size_t> SqliteStore::forget(TimePoint before, std::size_t limit) {
     });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 std::string channels_json(const std::vector<Channel>& channels) {
@@ -160,4 +163,4 @@ Result<CancelResult> SqliteStore::cancel(const TenantId& tenant, const Notificat
     });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

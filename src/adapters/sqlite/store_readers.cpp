@@ -2,11 +2,10 @@
 
 namespace herald::sqlite {
 
-Result<std::unique_ptr<Readers>> Readers::open(const std::filesystem::path& path, int count) {
+Result<std::unique_ptr<Readers>> Readers::open(const DatabaseOptions& writer, int count) {
     std::unique_ptr<Readers> pool(new Readers());
     for (int i = 0; i < count; ++i) {
-        DatabaseOptions options;
-        options.path = path;
+        auto options = writer;
         options.query_only = true;
         options.cache_kib = 2 * 1024;
         auto database = Database::open(options);

@@ -23,7 +23,8 @@ public:
         Database& database_;
     };
 
-    static Result<std::unique_ptr<Readers>> open(const std::filesystem::path& path, int count);
+    /// Beside the writer that `writer` opened.
+    static Result<std::unique_ptr<Readers>> open(const DatabaseOptions& writer, int count);
     Loan borrow();
 
 private:

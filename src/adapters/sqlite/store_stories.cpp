@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 bool has_timer(Database& database, const DeliveryId& id) {
@@ -100,4 +103,4 @@ Result<OpenDeliveries> SqliteStore::find_open(std::optional<NotificationId> afte
     });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

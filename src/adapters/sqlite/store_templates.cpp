@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 /// From `id, version, body, created_at`.
@@ -62,4 +65,4 @@ Result<std::vector<StoredTemplate>> SqliteStore::list_templates(const TenantId& 
     });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -10,7 +10,7 @@
 #include "ports/testing/template_store_contract.hpp"
 #include "ports/testing/timer_store_contract.hpp"
 
-namespace herald::sqlite {
+namespace herald {
 namespace {
 
 /// A folder that goes with the test.
@@ -48,13 +48,7 @@ StoreUnderTest open_sqlite(const Clock& clock) {
     return {folder, *std::move(store), std::string(5 * 1024 * 1024, 'x')};
 }
 
-}  // namespace
-}  // namespace herald::sqlite
-
-namespace herald {
-namespace {
-
-const auto kSqlite = ::testing::Values(StoreEngine{"sqlite", sqlite::open_sqlite});
+const auto kSqlite = ::testing::Values(StoreEngine{"sqlite", open_sqlite});
 
 }  // namespace
 
@@ -66,9 +60,6 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, TemplateStoreContract, kSqlite);
 INSTANTIATE_TEST_SUITE_P(Sqlite, IdempotencyContract, kSqlite);
 INSTANTIATE_TEST_SUITE_P(Sqlite, ServiceContract, kSqlite);
 
-}  // namespace herald
-
-namespace herald::sqlite {
 namespace {
 
 class SqliteStoreTest : public ::testing::Test {
@@ -188,4 +179,4 @@ TEST_F(SqliteStoreTest, RefusesAFileOfANewerProgram) {
 }
 
 }  // namespace
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -1,7 +1,10 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 
-namespace herald::sqlite {
+namespace herald {
+
+using namespace sqlite;
+
 namespace {
 
 constexpr std::int64_t kCountedAtMost = 100'000;
@@ -55,7 +58,7 @@ std::int64_t count(Database& database, std::int64_t hour, Lane lane, std::int64_
 
 }  // namespace
 
-void save_timer(Database& database, Timer timer, TimePoint now) {
+void sqlite::save_timer(Database& database, Timer timer, TimePoint now) {
     timer.due = std::max(timer.due, now);
     execute(database,
             "INSERT INTO timers (due_hour, lane, due, kind, id, step, ordinal, attempt, tenant, key, route)"
@@ -111,4 +114,4 @@ Result<std::vector<TimerStore::Level>> SqliteStore::timer_levels() {
     });
 }
 
-}  // namespace herald::sqlite
+}  // namespace herald

@@ -35,6 +35,7 @@ public:
     Result<CancelResult> cancel(const TenantId& tenant, const NotificationId& id, TimePoint now) override;
     Result<OpenDeliveries> find_open(std::optional<NotificationId> after, TimePoint planned_before,
                                      std::size_t limit) override;
+    Result<std::size_t> drop_notifications(TimePoint accepted_before, std::size_t limit) override;
 
     Result<std::vector<ClaimResult>> claim(std::span<const ClaimRequest> requests, ClaimToken token) override;
     Result<std::vector<SettleResult>> settle(std::span<const Settlement> settlements) override;

@@ -194,6 +194,22 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
     return open;
 }
 
+Result<std::size_t> FakeStore::drop_notifications(TimePoint accepted_before, std::size_t limit) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    std::size_t dropped = 0;
+    while (dropped < limit && !notifications_.empty()) {
+        const auto id = notifications_.begin()->first;
+        if (id.uuid.time() >= accepted_before) break;
+        std::erase_if(deliveries_, [&](const auto& item) { return item.first.notification == id; });
+        std::erase_if(older_attempts_, [&](const auto& item) { return item.first.first.notification == id; });
+        notifications_.erase(id);
+        ++dropped;
+    }
+    if (auto error = lost_answer()) return fail(*error);
+    return dropped;
+}
+
 ClaimChange FakeStore::claim_one(const ClaimRequest& request, ClaimToken token) {
     ClaimFacts facts;
     facts.token = token;

@@ -23,6 +23,17 @@ protected:
         return store_.store_plans(batch);
     }
 
+    /// Of the number `n`, drawn at `at`.
+    NewPlan planned_at(int n, TimePoint at) {
+        auto notification = make_notification(n, at);
+        const auto drawn = Uuid::v7(at);
+        std::copy_n(drawn.bytes.begin(), 6, notification.id.uuid.bytes.begin());
+        return {notification, make_plan(at)};
+    }
+    bool is_known(const NotificationId& id) {
+        return must(store_.load_story(default_tenant(), id)).has_value();
+    }
+
     bool is_step_of(const TenantId& tenant, int n, int step) {
         const PlanStore::StepRef refs[] = {{tenant, make_id(n), step}};
         return must(store_.load_steps(refs)).at(0).has_value();
@@ -460,6 +471,68 @@ TEST_P(PlanStoreContract, TheNextWalkMayStartBehindAllWhenAllIsClosed) {
     claim(make_delivery_id(2));
     settle_retry(make_delivery_id(2), 1);
     EXPECT_EQ(find_open().resume_after, make_id(2));
+}
+
+// Retention.
+
+TEST_P(PlanStoreContract, DropsANotificationWithAllThatBelongsToIt) {
+    store_plan(1);
+    claim(make_delivery_id(1));
+    settle_retry(make_delivery_id(1), 1);
+    claim(make_delivery_id(1), 2);
+    EXPECT_EQ(must(store_.drop_notifications(now() + Millis{1}, 10)), 1u);
+    EXPECT_FALSE(is_known(make_id(1)));
+    EXPECT_TRUE(store_plan(1).begun.empty());
+    claim(make_delivery_id(1));
+    EXPECT_EQ(delivery(1).attempts.size(), 1u);
+}
+
+TEST_P(PlanStoreContract, KeepsWhatIsNotOldEnoughToDrop) {
+    const NewPlan batch[] = {planned_at(1, now() - Millis{1}), planned_at(2, now())};
+    must(store_.store_plans(batch));
+    EXPECT_EQ(must(store_.drop_notifications(now(), 10)), 1u);
+    EXPECT_FALSE(is_known(batch[0].notification.id));
+    EXPECT_TRUE(is_known(batch[1].notification.id));
+    EXPECT_EQ(delivery(2).state, DeliveryState::planned);
+    EXPECT_EQ(must(store_.drop_notifications(now(), 10)), 0u);
+}
+
+TEST_P(PlanStoreContract, DropsTheOldestFirstAndAtMostAsManyAsAsked) {
+    const NewPlan batch[] = {planned_at(1, now() - seconds(1)), planned_at(2, now() - seconds(3)),
+                             planned_at(3, now() - seconds(2))};
+    must(store_.store_plans(batch));
+    EXPECT_EQ(must(store_.drop_notifications(now(), 2)), 2u);
+    EXPECT_TRUE(is_known(batch[0].notification.id));
+    EXPECT_FALSE(is_known(batch[1].notification.id));
+    EXPECT_FALSE(is_known(batch[2].notification.id));
+    EXPECT_EQ(must(store_.drop_notifications(now(), 2)), 1u);
+}
+
+TEST_P(PlanStoreContract, DropsMarksWithoutAPlanToo) {
+    cancel(1);
+    must(store_.store_dead(default_tenant(), make_id(2), "refused", now()));
+    EXPECT_EQ(must(store_.drop_notifications(now() + Millis{1}, 10)), 2u);
+    EXPECT_FALSE(is_known(make_id(1)));
+    EXPECT_FALSE(is_known(make_id(2)));
+}
+
+TEST_P(PlanStoreContract, ATimerOfWhatWasDroppedFindsNothingPlanned) {
+    store_plan(1);
+    claim(make_delivery_id(1));
+    settle_retry(make_delivery_id(1), 1);
+    must(store_.drop_notifications(now() + Millis{1}, 10));
+    clock_.advance(minutes(1));
+    ASSERT_EQ(due().size(), 1u);
+    EXPECT_EQ(claim(due()[0].delivery, due()[0].attempt).verdict, ClaimVerdict::not_planned);
+}
+
+TEST_P(PlanStoreContract, AnErasureOutlivesWhatIsDropped) {
+    must(store_.put_user(default_tenant(), make_user(), now()));
+    store_plan(1);
+    must(store_.erase_user(default_tenant(), UserId("ada"), now()));
+    must(store_.drop_notifications(now() + Millis{1}, 10));
+    EXPECT_TRUE(store_plan(1).cancelled);
+    EXPECT_EQ(story(1).reason(), "erased");
 }
 
 }  // namespace herald

@@ -1,7 +1,7 @@
 #include "adapters/providers/apns/apns_credentials.hpp"
 
-#include "adapters/providers/answer_table.hpp"
-#include "adapters/providers/fake_http_server.hpp"
+#include "adapters/providers/testing/answer_table.hpp"
+#include "adapters/providers/testing/fake_http_server.hpp"
 #include "base/crypto.hpp"
 #include "base/json.hpp"
 #include "net/certificates.hpp"

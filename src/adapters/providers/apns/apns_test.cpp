@@ -1,6 +1,6 @@
 #include "adapters/providers/apns/apns.hpp"
 
-#include "adapters/providers/answer_table.hpp"
+#include "adapters/providers/testing/answer_table.hpp"
 
 namespace herald::apns {
 namespace {

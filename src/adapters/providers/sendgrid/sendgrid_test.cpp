@@ -1,7 +1,7 @@
 #include "adapters/providers/sendgrid/sendgrid.hpp"
 
-#include "adapters/providers/answer_table.hpp"
-#include "adapters/providers/fake_http_server.hpp"
+#include "adapters/providers/testing/answer_table.hpp"
+#include "adapters/providers/testing/fake_http_server.hpp"
 
 namespace herald::sendgrid {
 namespace {
