@@ -235,7 +235,12 @@ class Herald:
             **more,
         }
         self.process = Process("serve", environment, self.binary)
-        ready = self.process.wait_for("serve.ready")
+        try:
+            ready = self.process.wait_for("serve.ready")
+        except AssertionError:
+            self.process.kill()
+            self.close()
+            raise
         self.seconds_to_ready = time.monotonic() - self.process.started
         self.url = f"http://127.0.0.1:{ready['port']}"
 

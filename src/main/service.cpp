@@ -29,9 +29,6 @@ void raise_file_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// The longest that a notification may be ahead (send_at) and then last (ttl_s).
-constexpr std::int64_t kLongestLifeS = (30 + 3) * 86'400;
-
 /// What must not start, with the reason and the way out.
 Status check_settings(const Settings& settings, const ListenAddress& listen) {
     for (const auto* engine : {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL"}) {
@@ -39,9 +36,11 @@ Status check_settings(const Settings& settings, const ListenAddress& listen) {
             return fail(ErrorCode::invalid, fmt::format("{} is set, and this version runs on its embedded engines only; unset it", engine));
         }
     }
-    if (settings.integer("HERALD_STORE_RETENTION_S") < kLongestLifeS + settings.integer("HERALD_LOG_RETENTION_S")) {
+    const auto longest_life_s = kMaxSendAheadSeconds + kMaxTtlSeconds;
+    if (settings.integer("HERALD_STORE_RETENTION_S") < longest_life_s + settings.integer("HERALD_LOG_RETENTION_S")) {
         return fail(ErrorCode::invalid,
-                    "HERALD_STORE_RETENTION_S must be at least 33 days more than HERALD_LOG_RETENTION_S: the store answers for what the log still holds");
+                    "HERALD_STORE_RETENTION_S must be at least 33 days more than HERALD_LOG_RETENTION_S: nothing may be dropped that "
+                    "the log could still move");
     }
     if (listen.is_loopback()) return {};
     if (!settings.is_set("HERALD_API_KEY") && settings.integer("HERALD_ALLOW_ANONYMOUS") == 0) {
@@ -175,9 +174,15 @@ Status Service::start_stages() {
     const SenderParts sender_parts{clock_,  *log_,       *claim_batcher_, *settle_batcher_,        *close_batcher_, store,
                                    store,   *templates_, metrics_,        retry_policy(settings_), random_jitter};
     if (auto status = add_senders(sender_parts); !status) return status;
-    add_stage(std::make_unique<Scheduler>(clock_, *log_, store, metrics_));
+    std::map<Route, Millis> call_deadlines;
+    for (const auto& account : accounts_) {
+        auto& longest = call_deadlines[account->traits.route];
+        longest = std::max(longest, account->traits.call_deadline);
+    }
+    add_stage(std::make_unique<Scheduler>(clock_, *log_, store, metrics_, std::move(call_deadlines)));
     add_stage(std::make_unique<Sweeper>(clock_, *log_, store, *close_batcher_, metrics_));
-    add_stage(std::make_unique<Housekeeper>(clock_, store, store, std::chrono::seconds(settings_.integer("HERALD_STORE_RETENTION_S"))));
+    const std::chrono::seconds retention(settings_.integer("HERALD_STORE_RETENTION_S"));
+    add_stage(std::make_unique<Housekeeper>(clock_, store, store, retention));
     return {};
 }
 

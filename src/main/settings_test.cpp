@@ -39,6 +39,7 @@ TEST(SettingsTest, HaveTheDefaultsThatOthersRelyOn) {
         {"HERALD_LISTEN", "127.0.0.1:8000"},
         {"HERALD_ALLOW_ANONYMOUS", "0"},
         {"HERALD_LOG_RETENTION_S", "604800"},
+        {"HERALD_STORE_RETENTION_S", "3456000"},
         {"HERALD_APPEND_DEADLINE_MS", "1500"},
         {"HERALD_SHUTDOWN_S", "20"},
         {"HERALD_RETRY_BASE_MS", "1000"},

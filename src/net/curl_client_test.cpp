@@ -503,7 +503,10 @@ TEST_F(CurlClientTest, DestroyingCompletesEverythingExactlyOnce) {
     };
     std::vector<std::shared_ptr<Call>> calls;
     for (int i = 0; i < 30; ++i) calls.push_back(send(post("x")));
-    ASSERT_TRUE(eventually([&] { return peer.requests == 5; }));
+    ASSERT_TRUE(eventually([&] {
+        const std::lock_guard lock(mutex);
+        return held.size() == 5;
+    }));
     destroy_client();
     int written = 0;
     for (const auto& call : calls) {
@@ -515,6 +518,8 @@ TEST_F(CurlClientTest, DestroyingCompletesEverythingExactlyOnce) {
     }
     EXPECT_EQ(written, 5);
     EXPECT_EQ(peer.requests, 5);
+    const std::lock_guard lock(mutex);
+    held.clear();
 }
 
 TEST_F(CurlClientTest, ACallbackMaySendAgainEvenWhileTheClientIsDestroyed) {

@@ -209,7 +209,8 @@ void Client::on(http2::MessageArrived& e) {
     if (found == open_.end()) return;
     loop_->cancel(found->second.body_timer);
     const auto exchange = found->second.exchange;
-    if (!exchange || exchange->was_broken_off()) return;
+    // A GOAWAY below it told the client that it was not processed, also when its head was here before.
+    if (!exchange || exchange->was_broken_off() || e.stream >= none_from_) return;
     exchange->set_body(std::move(e.body));
     handler_.on_request(exchange);
 }

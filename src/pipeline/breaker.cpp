@@ -16,9 +16,12 @@ constexpr int kUnbounded = 1'000'000;
 
 std::string_view to_string(Breaker::State state) {
     switch (state) {
-        case Breaker::State::closed: return "closed";
-        case Breaker::State::open: return "open";
-        case Breaker::State::probing: return "probing";
+        case Breaker::State::closed:
+            return "closed";
+        case Breaker::State::open:
+            return "open";
+        case Breaker::State::probing:
+            return "probing";
     }
     return "closed";
 }
@@ -56,7 +59,8 @@ void Breaker::failed() {
     forget_old();
     ++recent_;
     ++recent_failures_;
-    if (state_ == State::closed && recent_ >= kEnoughCalls && recent_failures_ >= kFailureShare * recent_) open();
+    if (state_ == State::closed && recent_ >= kEnoughCalls && recent_failures_ >= kFailureShare * recent_)
+        open();
 }
 
 void Breaker::unusable() {
@@ -76,7 +80,8 @@ Breaker::State Breaker::state() const {
 
 TimePoint Breaker::next_probe() const {
     std::lock_guard lock(mutex_);
-    const auto left = state_ == State::closed ? Millis{0} : std::max(Millis{0}, open_until_ - clock_.uptime());
+    const auto left =
+        state_ == State::closed ? Millis{0} : std::max(Millis{0}, open_until_ - clock_.uptime());
     return clock_.now() + left;
 }
 

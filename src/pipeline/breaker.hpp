@@ -7,16 +7,17 @@
 
 namespace herald {
 
-/// Keeps calls away from an account that fails. Opens at once for `unusable`, or when most of the recent calls failed; after a
-/// pause it lets one call through, and closes when that one succeeds. Thread-safe; shared by the lanes.
+/// Keeps calls away from an account that fails. Opens at once for `unusable`, or when most of the recent
+/// calls failed; after a pause it lets one call through, and closes when that one succeeds. Thread-safe;
+/// shared by the lanes.
 class Breaker {
 public:
     enum class State { closed, open, probing };
 
     explicit Breaker(const Clock& clock) : clock_(clock) {}
 
-    /// How many calls may start now: 0 while open, 1 for the probe, many while closed. Those that really start are told by
-    /// `started`.
+    /// How many calls may start now: 0 while open, 1 for the probe, many while closed. Those that really
+    /// start are told by `started`.
     int allowance() const;
     void started(int calls);
 

@@ -7,8 +7,8 @@
 
 namespace herald {
 
-/// The calls that one account may have in flight, shared by the lanes: 10 % are critical's alone, and bulk holds at most
-/// 80 %. Thread-safe.
+/// The calls that one account may have in flight, shared by the lanes: 10 % are critical's alone, and bulk
+/// holds at most 80 %. Thread-safe.
 class CallSlots {
 public:
     explicit CallSlots(int max);

@@ -11,8 +11,8 @@
 namespace herald {
 
 /// The record that tells the world of a state. Whoever commits the state appends it (rule 13).
-inline NewRecord event_record(const TenantId& tenant, const std::string& key, const DeliveryId& delivery, int attempt,
-                              std::string_view state, std::string reason, TimePoint at) {
+inline NewRecord event_record(const TenantId& tenant, const std::string& key, const DeliveryId& delivery,
+                              int attempt, std::string_view state, std::string reason, TimePoint at) {
     return {topics::kEvents, key,
             encode(EventRecord{tenant, delivery, attempt, std::string(state), std::move(reason), at}), ""};
 }

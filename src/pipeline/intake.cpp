@@ -13,17 +13,20 @@ namespace {
 constexpr std::size_t kMaxIdempotencyBatch = 500;
 constexpr std::size_t kMaxIdempotencyQueued = 5'000;
 
-RefusedRequest refused(Refusal refusal, std::string detail) { return {refusal, std::move(detail), {}, std::nullopt}; }
+RefusedRequest refused(Refusal refusal, std::string detail) {
+    return {refusal, std::move(detail), {}, std::nullopt};
+}
 
-Notification make_notification(const SendRequest& request, const Template& tmpl, const IdKeys& keys, TimePoint now) {
+Notification make_notification(const SendRequest& request, const Template& tmpl, const IdKeys& keys,
+                               TimePoint now) {
     Notification n;
     n.tenant = request.tenant;
     n.id = make_notification_id(keys, request.tenant, now);
     n.lane = request.lane.value_or(tmpl.lane);
     n.accepted_at = now;
     n.send_at = request.send_at;
-    n.deadline_at =
-        std::max(now, request.send_at.value_or(now)) + std::chrono::seconds(request.ttl_s.value_or(tmpl.ttl_s));
+    n.deadline_at = std::max(now, request.send_at.value_or(now)) +
+                    std::chrono::seconds(request.ttl_s.value_or(tmpl.ttl_s));
     n.user_id = request.user_id;
     n.template_id = tmpl.id;
     n.template_version = tmpl.version;
@@ -38,16 +41,26 @@ Notification make_notification(const SendRequest& request, const Template& tmpl,
 
 std::string_view to_string(Refusal refusal) {
     switch (refusal) {
-        case Refusal::unknown_template: return "unknown_template";
-        case Refusal::invalid_request: return "invalid_request";
-        case Refusal::missing_data: return "missing_data";
-        case Refusal::idempotency_mismatch: return "idempotency_mismatch";
-        case Refusal::idempotency_in_flight: return "idempotency_in_flight";
-        case Refusal::log_full: return "log_full";
-        case Refusal::not_accepted: return "not_accepted";
-        case Refusal::acceptance_unknown: return "acceptance_unknown";
-        case Refusal::store_busy: return "store_busy";
-        case Refusal::store_unavailable: return "store_unavailable";
+        case Refusal::unknown_template:
+            return "unknown_template";
+        case Refusal::invalid_request:
+            return "invalid_request";
+        case Refusal::missing_data:
+            return "missing_data";
+        case Refusal::idempotency_mismatch:
+            return "idempotency_mismatch";
+        case Refusal::idempotency_in_flight:
+            return "idempotency_in_flight";
+        case Refusal::log_full:
+            return "log_full";
+        case Refusal::not_accepted:
+            return "not_accepted";
+        case Refusal::acceptance_unknown:
+            return "acceptance_unknown";
+        case Refusal::store_busy:
+            return "store_busy";
+        case Refusal::store_unavailable:
+            return "store_unavailable";
     }
     return "not_accepted";
 }
@@ -88,8 +101,9 @@ Intake::Intake(const IntakeOptions& options, const Clock& clock, EventLog& log, 
       id_keys_(std::move(id_keys)),
       accepted_(metrics.counter("herald_requests_accepted_total", "Requests answered 202.")),
       metrics_(metrics),
-      idempotency_([&idempotency](const std::vector<IdempotencyRow>& rows) { return idempotency.remember(rows); },
-                   kMaxIdempotencyBatch, kMaxIdempotencyQueued),
+      idempotency_(
+          [&idempotency](const std::vector<IdempotencyRow>& rows) { return idempotency.remember(rows); },
+          kMaxIdempotencyBatch, kMaxIdempotencyQueued),
       overdue_([this] { give_up_overdue(); }) {}
 
 Intake::~Intake() {
@@ -105,8 +119,10 @@ void Intake::accept(SendRequest request, std::function<void(IntakeAnswer)> done)
     // The log may answer after this object is gone: what counts the answers belongs to the metrics.
     done = [&metrics = metrics_, &accepted = accepted_, done = std::move(done)](IntakeAnswer answer) {
         if (const auto* refusal = std::get_if<RefusedRequest>(&answer)) {
-            metrics.counter("herald_requests_refused_total", "Requests not answered 202, by reason.",
-                            {{"reason", std::string(to_string(refusal->refusal))}}).Increment();
+            metrics
+                .counter("herald_requests_refused_total", "Requests not answered 202, by reason.",
+                         {{"reason", std::string(to_string(refusal->refusal))}})
+                .Increment();
         } else {
             accepted.Increment();
         }
@@ -121,9 +137,9 @@ void Intake::accept(SendRequest request, std::function<void(IntakeAnswer)> done)
         const auto tmpl = templates_.load(asked.tenant, asked.template_id, asked.template_version);
         if (!tmpl) return answer(refused(Refusal::store_unavailable, "the template could not be read"));
         if (!*tmpl) {
-            return answer(refused(Refusal::unknown_template,
-                                  asked.template_version ? "there is no such version of the template"
-                                                         : "there is no template with this id"));
+            return answer(refused(Refusal::unknown_template, asked.template_version
+                                                                 ? "there is no such version of the template"
+                                                                 : "there is no template with this id"));
         }
         with_template(std::move(asked), *tmpl, std::move(answer));
     });
@@ -133,12 +149,14 @@ void Intake::accept(SendRequest request, std::function<void(IntakeAnswer)> done)
 void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done done) {
     auto errors = check_against_template(request.channels, request.data, *tmpl);
     if (!errors.empty()) {
-        const bool only_data = std::all_of(errors.begin(), errors.end(), [](const auto& e) { return e.code == "missing_data"; });
+        const bool only_data =
+            std::all_of(errors.begin(), errors.end(), [](const auto& e) { return e.code == "missing_data"; });
         return done(RefusedRequest{only_data ? Refusal::missing_data : Refusal::invalid_request,
                                    "the request does not fit its template", std::move(errors), std::nullopt});
     }
     // Before the idempotency row: what is refused here leaves no trace.
-    if (log_.level() >= options_.full_at) return done(refused(Refusal::log_full, "the log is full; try again later"));
+    if (log_.level() >= options_.full_at)
+        return done(refused(Refusal::log_full, "the log is full; try again later"));
     auto notification = make_notification(request, *tmpl, id_keys_, clock_.now());
     if (request.idempotency) return remember(std::move(notification), std::move(request), std::move(done));
     append(std::move(notification), false, std::move(done));
@@ -146,41 +164,50 @@ void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done do
 
 void Intake::remember(Notification notification, SendRequest request, Done done) {
     const auto& idempotency = *request.idempotency;
-    IdempotencyRow row{notification.tenant,       idempotency.key,          idempotency.body_hash,
-                       notification.id,           notification.template_version, notification.lane,
-                       notification.accepted_at,  notification.deadline_at,
+    IdempotencyRow row{notification.tenant,
+                       idempotency.key,
+                       idempotency.body_hash,
+                       notification.id,
+                       notification.template_version,
+                       notification.lane,
+                       notification.accepted_at,
+                       notification.deadline_at,
                        clock_.now() + options_.append_deadline};
     const auto lane = notification.lane;
     const bool all_channels = request.channels.empty();
     auto shared = std::make_shared<std::pair<Notification, Done>>(std::move(notification), std::move(done));
-    idempotency_.submit({row}, lane, [this, shared, hash = row.body_hash,
-                                      all_channels](Result<std::vector<Remembered>> rows) {
-        auto& [n, answer] = *shared;
-        if (!rows) {
-            return answer(rows.error().code == ErrorCode::busy
-                              ? refused(Refusal::store_busy, "too many requests wait for the store")
-                              : refused(Refusal::store_unavailable, "the idempotency key could not be stored"));
-        }
-        const auto& [first, stands] = rows->front();
-        if (stands.body_hash != hash) {
-            return answer(refused(Refusal::idempotency_mismatch, "this key was used with another body"));
-        }
-        if (!first && clock_.now() < stands.in_flight_until) {
-            return answer(refused(Refusal::idempotency_in_flight, "a request with this key is being accepted"));
-        }
-        // Rule 10: a repeat appends again under the same id; the planner absorbs it.
-        if (all_channels && n.template_version != stands.template_version) {
-            const auto tmpl = templates_.load(n.tenant, n.template_id, stands.template_version);
-            if (!tmpl || !*tmpl) return answer(refused(Refusal::store_unavailable, "the template could not be read"));
-            n.channels = (*tmpl)->channels();
-        }
-        n.id = stands.id;
-        n.template_version = stands.template_version;
-        n.lane = stands.lane;
-        n.accepted_at = stands.accepted_at;
-        n.deadline_at = stands.deadline_at;
-        append(std::move(n), !first, std::move(answer));
-    });
+    idempotency_.submit(
+        {row}, lane,
+        [this, shared, hash = row.body_hash, all_channels](Result<std::vector<Remembered>> rows) {
+            auto& [n, answer] = *shared;
+            if (!rows) {
+                return answer(
+                    rows.error().code == ErrorCode::busy
+                        ? refused(Refusal::store_busy, "too many requests wait for the store")
+                        : refused(Refusal::store_unavailable, "the idempotency key could not be stored"));
+            }
+            const auto& [first, stands] = rows->front();
+            if (stands.body_hash != hash) {
+                return answer(refused(Refusal::idempotency_mismatch, "this key was used with another body"));
+            }
+            if (!first && clock_.now() < stands.in_flight_until) {
+                return answer(
+                    refused(Refusal::idempotency_in_flight, "a request with this key is being accepted"));
+            }
+            // Rule 10: a repeat appends again under the same id; the planner absorbs it.
+            if (all_channels && n.template_version != stands.template_version) {
+                const auto tmpl = templates_.load(n.tenant, n.template_id, stands.template_version);
+                if (!tmpl || !*tmpl)
+                    return answer(refused(Refusal::store_unavailable, "the template could not be read"));
+                n.channels = (*tmpl)->channels();
+            }
+            n.id = stands.id;
+            n.template_version = stands.template_version;
+            n.lane = stands.lane;
+            n.accepted_at = stands.accepted_at;
+            n.deadline_at = stands.deadline_at;
+            append(std::move(n), !first, std::move(answer));
+        });
 }
 
 void Intake::append(Notification notification, bool replayed, Done done) {
@@ -191,16 +218,19 @@ void Intake::append(Notification notification, bool replayed, Done done) {
     {
         std::lock_guard lock(mutex_);
         while (!outstanding_.empty() && outstanding_.front()->acknowledged) outstanding_.pop_front();
-        const bool stalled = !outstanding_.empty() && entry->since - outstanding_.front()->since > options_.stalled_after;
+        const bool stalled =
+            !outstanding_.empty() && entry->since - outstanding_.front()->since > options_.stalled_after;
         if (!stalled && outstanding_.size() < options_.max_outstanding) {
             outstanding_.push_back(entry);
         } else {
             entry->answered = true;
         }
     }
-    if (entry->answered) return entry->tell(refused(Refusal::not_accepted, "the log does not answer in time"));
-    NewRecord record{topics::requests(notification.lane), record_key(notification.tenant, notification.user_id),
-                     encode(notification), notification.traceparent};
+    if (entry->answered)
+        return entry->tell(refused(Refusal::not_accepted, "the log does not answer in time"));
+    NewRecord record{topics::requests(notification.lane),
+                     record_key(notification.tenant, notification.user_id), encode(notification),
+                     notification.traceparent};
     std::vector<NewRecord> records;
     records.push_back(std::move(record));
     log_.append(std::move(records), [entry](Status status) {
@@ -210,7 +240,9 @@ void Intake::append(Notification notification, bool replayed, Done done) {
         if (status.error().code == ErrorCode::busy) {
             return entry->tell(refused(Refusal::log_full, "the log is full; try again later"));
         }
-        entry->tell(RefusedRequest{Refusal::acceptance_unknown, "the log could not say whether it has the request", {},
+        entry->tell(RefusedRequest{Refusal::acceptance_unknown,
+                                   "the log could not say whether it has the request",
+                                   {},
                                    entry->answer.id});
     });
 }
@@ -228,7 +260,8 @@ void Intake::give_up_overdue() {
         }
         lock.unlock();
         for (const auto& entry : overdue) {
-            entry->tell(RefusedRequest{Refusal::acceptance_unknown, "the log did not answer in time", {}, entry->answer.id});
+            entry->tell(RefusedRequest{
+                Refusal::acceptance_unknown, "the log did not answer in time", {}, entry->answer.id});
         }
         lock.lock();
     }

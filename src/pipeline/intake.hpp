@@ -56,7 +56,8 @@ enum class Refusal {
     idempotency_in_flight,  ///< 409: another request with this key is being accepted
     log_full,               ///< 503: certainly not accepted
     not_accepted,           ///< 503: certainly not accepted
-    acceptance_unknown,     ///< 503: handed to the log, whose answer did not come in time; `id` resolves it later
+    acceptance_unknown,     ///< 503: handed to the log, whose answer did not come in time; `id` resolves it
+                            ///< later
     store_busy,             ///< 503: certainly not accepted
     store_unavailable,      ///< 503: certainly not accepted
 };
@@ -82,8 +83,8 @@ struct IntakeOptions {
     std::size_t max_outstanding = 50'000;
 };
 
-/// Takes requests in: the id, the one record, and the answer once the log has it. Asynchronous and thread-safe;
-/// nothing here blocks the caller.
+/// Takes requests in: the id, the one record, and the answer once the log has it. Asynchronous and
+/// thread-safe; nothing here blocks the caller.
 class Intake {
 public:
     Intake(const IntakeOptions& options, const Clock& clock, EventLog& log, TemplateCache& templates,

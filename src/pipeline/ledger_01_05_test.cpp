@@ -32,7 +32,8 @@ TEST_F(Ledger, Ledger01_ARePlannedRecordChangesNothing) {
     world.run();
     const auto before = world.story(id).plans;
     world.kill();
-    for (auto& position : world.disk->positions[{topics::kPlannerGroup, topics::requests(Lane::normal)}]) position = 0;
+    for (auto& position : world.disk->positions[{topics::kPlannerGroup, topics::requests(Lane::normal)}])
+        position = 0;
     world.start();
     world.advance(seconds(5));
     EXPECT_EQ(world.unfinished_requests(), 0u);
@@ -92,7 +93,8 @@ TEST_F(Ledger, Ledger01_ALaterStepHasItsOwnFirstPlan) {
 TEST_F(Ledger, Ledger01_AStepThatNobodyWaitsForIsNotPlanned) {
     const auto id = world.accept();
     world.run();
-    world.append({topics::requests(Lane::normal), "key", encode(ContinueRecord{default_tenant(), id, 1}), ""});
+    world.append(
+        {topics::requests(Lane::normal), "key", encode(ContinueRecord{default_tenant(), id, 1}), ""});
     world.run();
     EXPECT_EQ(world.unfinished_requests(), 0u);
     EXPECT_EQ(world.story(id).plans.size(), 1u);
@@ -486,7 +488,9 @@ TEST_F(Ledger, Ledger04_AnOutcomeAndItsDeviceRemovalAreOneWrite) {
     const auto id = world.accept({Channel::push});
     world.run();
     world.provider(Route::push_apns).resume();
-    const auto devices = [&] { return world.store.get_user(default_tenant(), UserId("ada")).value()->devices.size(); };
+    const auto devices = [&] {
+        return world.store.get_user(default_tenant(), UserId("ada")).value()->devices.size();
+    };
     world.store.fail_next();
     EXPECT_FALSE(world.send());
     EXPECT_EQ(devices(), 2u);

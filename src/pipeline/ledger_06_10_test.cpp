@@ -77,9 +77,11 @@ TEST_F(Ledger, Ledger06_AResendCarriesTheSameDeliveryAndMessage) {
     world.advance(seconds(30));
     const auto calls = world.sms().submitted();
     ASSERT_EQ(calls.size(), 2u);
-    EXPECT_EQ(calls[0].call.delivery, calls[1].call.delivery) << "apns-id, collapse-id, tag and Message-ID come from it";
+    EXPECT_EQ(calls[0].call.delivery, calls[1].call.delivery)
+        << "apns-id, collapse-id, tag and Message-ID come from it";
     EXPECT_EQ(delivery_uuid(calls[0].call.delivery), delivery_uuid(calls[1].call.delivery));
-    EXPECT_EQ(std::get<SmsMessage>(calls[0].call.message).body, std::get<SmsMessage>(calls[1].call.message).body);
+    EXPECT_EQ(std::get<SmsMessage>(calls[0].call.message).body,
+              std::get<SmsMessage>(calls[1].call.message).body);
 }
 
 TEST_F(Ledger, Ledger06_AtMostOnceIsNeverSentAgain) {
@@ -209,17 +211,18 @@ protected:
 };
 
 TEST_F(LedgerGates, Ledger07_LaterThanAMinuteASuppressionIsSeen) {
-    const auto id = plan_and_wait(Millis{60'001});
     world.sms().will(opted_out());
-    world.limiter.left = 1;
-    world.accept();  // another one, for the same number
-    ASSERT_TRUE(world.plan());
-    world.senders.at({Route::sms, Lane::normal}) = world.make_sender();
+    world.sms().hold();
+    const auto first = world.accept();
     world.run();
-    (void)id;
+    const auto second = plan_and_wait(Millis{60'001});
+    world.sms().resume();
+    world.run();
+    ASSERT_EQ(world.state(first), DeliveryState::failed);
     go_on();
-    EXPECT_THAT(world.store.suppressions(), SizeIs(1));
     EXPECT_EQ(world.calls(), 1u);
+    EXPECT_EQ(world.state(second), DeliveryState::skipped);
+    EXPECT_EQ(world.reason(second), "suppressed");
 }
 
 TEST_F(LedgerGates, Ledger07_LaterThanAMinuteThePreferencesAreReadAgain) {
@@ -281,6 +284,18 @@ TEST_F(LedgerGates, Ledger07_GatesThatCannotBeReadAreNotOpen) {
         world.store.fail_next(ErrorCode::unavailable, 2);
     };
     world.run();
+    EXPECT_EQ(world.calls(), 0u);
+    EXPECT_EQ(world.state(id), DeliveryState::skipped);
+}
+
+TEST_F(LedgerGates, Ledger07_GatesThatWerePassedLongAgoArePassedAgain) {
+    const auto id = plan_and_wait(minutes(5));
+    world.before_claim = [this](const auto&) { world.account().breaker.unusable(); };
+    go_on();  // the gates are open, and the breaker is not
+    world.before_claim = nullptr;
+    ASSERT_EQ(world.state(id), DeliveryState::planned);
+    world.switch_off(Channel::sms);
+    world.advance(minutes(5));
     EXPECT_EQ(world.calls(), 0u);
     EXPECT_EQ(world.state(id), DeliveryState::skipped);
 }
@@ -499,11 +514,27 @@ TEST_F(Ledger, Ledger09_AWalkGoesOnBehindWhatIsOpen) {
     world.limiter.left = 1'000;
     world.lose_log();
     world.clock.advance(minutes(2));
-    for (int i = 0; i < 3; ++i) world.sweep();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.sweeper->pass(Millis{0}));
+    EXPECT_THAT(world.delivery_records(Route::email), SizeIs(600));
+    EXPECT_THAT(world.delivery_records(), SizeIs(1));
     world.run();
-    EXPECT_EQ(world.calls(Route::email), 600u);
     EXPECT_EQ(world.state(open), DeliveryState::sent);
-    EXPECT_THAT(world.delivery_records(), SizeIs(2)) << "once a walk and no more";
+}
+
+TEST_F(Ledger, Ledger09_WhatWasAppendedAgainIsReadBeforeItIsAppendedOnceMore) {
+    const auto id = world.accept();
+    ASSERT_TRUE(world.plan());
+    world.lose_log();
+    world.limiter.left = 0;
+    world.clock.advance(minutes(1));
+    for (int i = 0; i < 5; ++i) {
+        world.sweep();
+        world.run();
+    }
+    EXPECT_THAT(world.delivery_records(), SizeIs(1));
+    world.limiter.left = 1;
+    world.run();
+    EXPECT_EQ(world.state(id), DeliveryState::sent);
 }
 
 TEST_F(Ledger, Ledger09_ARecordOlderThanTheRetentionIsNotSent) {

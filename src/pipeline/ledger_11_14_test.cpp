@@ -207,7 +207,10 @@ INSTANTIATE_TEST_SUITE_P(
                       ForeignRecord{"no_version", [](auto& n) { n.template_version = 0; }},
                       ForeignRecord{"missing_data", [](auto& n) { n.data = Json(Json::Object{}); }},
                       ForeignRecord{"no_channels", [](auto& n) { n.channels.clear(); }},
-                      ForeignRecord{"channel_twice", [](auto& n) { n.channels = {Channel::sms, Channel::sms}; }},
+                      ForeignRecord{"channel_twice",
+                                    [](auto& n) {
+                                        n.channels = {Channel::sms, Channel::sms};
+                                    }},
                       ForeignRecord{"no_user", [](auto& n) { n.user_id = UserId(""); }},
                       ForeignRecord{"control_character", [](auto& n) { n.user_id = UserId("a\nb"); }},
                       ForeignRecord{"data_is_a_list", [](auto& n) { n.data = Json(Json::Array{}); }},
@@ -338,8 +341,8 @@ TEST_F(Ledger, Ledger13_ARepeatedReceiptHasTheSameEvent) {
     world.run();
     world.repeat_delivery();
     world.run();
-    EXPECT_THAT(world.events(id), ElementsAre("0.0 #0 planned", "0.1 #1 sent", "0.1 #1 failed", "0.1 #1 failed",
-                                              "0.1 #1 failed"));
+    EXPECT_THAT(world.events(id), ElementsAre("0.0 #0 planned", "0.1 #1 sent", "0.1 #1 failed",
+                                              "0.1 #1 failed", "0.1 #1 failed"));
 }
 
 TEST_F(Ledger, Ledger13_ARepeatedRequestHasTheSameEvents) {

@@ -9,8 +9,8 @@
 
 namespace herald {
 
-/// Which parts of this process are ill. Parts report when their state changes; /health and /ready read. One log line
-/// at each change, not thousands. Thread-safe.
+/// Which parts of this process are ill. Parts report when their state changes; /health and /ready read. One
+/// log line at each change, not thousands. Thread-safe.
 class Readiness {
 public:
     void well(const std::string& part);

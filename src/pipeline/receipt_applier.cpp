@@ -47,8 +47,9 @@ Status ReceiptApplier::apply() {
             receipts.push_back(*std::move(receipt));
             sources.push_back(&record);
         } else {
-            records.push_back({topics::kDead, record.key,
-                               encode(DeadRecord{record.topic, record.value, receipt.error().message, clock_.now()}), ""});
+            records.push_back(
+                {topics::kDead, record.key,
+                 encode(DeadRecord{record.topic, record.value, receipt.error().message, clock_.now()}), ""});
         }
     }
     auto results = deliveries_.apply_receipts(receipts);
@@ -56,11 +57,13 @@ Status ReceiptApplier::apply() {
     for (std::size_t i = 0; i < receipts.size(); ++i) {
         const auto& r = receipts[i];
         if ((*results)[i].raised) applied_.Increment();
-        // A delivery that knows the attempt is final now. One that is not, or that nobody knows, has nothing to tell.
+        // A delivery that knows the attempt is final now. One that is not, or that nobody knows, has nothing
+        // to tell.
         if (!is_final((*results)[i].state)) continue;
         // A repeated record appends its event again, under the same id (rule 13).
         const auto state = fold_attempts(r.state, r.state, DeliveryState::sent);
-        records.push_back(event_record(r.tenant, sources[i]->key, r.delivery, r.attempt, to_string(state), "", r.at));
+        records.push_back(
+            event_record(r.tenant, sources[i]->key, r.delivery, r.attempt, to_string(state), "", r.at));
     }
     if (auto status = log_.append_and_wait(std::move(records)); !status) return status;
     for (const auto& record : batch_) prefix_.finished(record.partition, record.offset);

@@ -13,8 +13,8 @@ namespace herald {
 /// Raises attempts by what providers tell later, and appends the events of what was raised.
 class ReceiptApplier final : public Stage {
 public:
-    static Result<std::unique_ptr<ReceiptApplier>> make(const Clock& clock, EventLog& log, DeliveryStore& deliveries,
-                                                        Metrics& metrics);
+    static Result<std::unique_ptr<ReceiptApplier>> make(const Clock& clock, EventLog& log,
+                                                        DeliveryStore& deliveries, Metrics& metrics);
 
     std::string name() const override { return "receipts"; }
     Status pass(Millis wait) override;

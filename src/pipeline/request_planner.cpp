@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::size_t kMaxBatch = 1'000;
 
+bool has_begun(const StoredPlan& stored, int ordinal) {
+    return std::find(stored.begun.begin(), stored.begun.end(), ordinal) != stored.begun.end();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RequestPlanner>> RequestPlanner::make(Lane lane, PlannerParts parts) {
@@ -75,7 +79,8 @@ void RequestPlanner::decode() {
     }
 }
 
-/// A `continue` counts only if the store knows the step as waited for; what is known is planned from the stored request.
+/// A `continue` counts only if the store knows the step as waited for; what is known is planned from the
+/// stored request.
 Status RequestPlanner::load_due_steps() {
     std::vector<PlanStore::StepRef> refs;
     std::vector<Item*> items;
@@ -103,7 +108,8 @@ Status RequestPlanner::load_templates() {
         item.tmpl = *tmpl;
         if (!item.tmpl) {
             item.refusal = "unknown_template";
-        } else if (const auto errors = check_against_template(n.channels, n.data, *item.tmpl); !errors.empty()) {
+        } else if (const auto errors = check_against_template(n.channels, n.data, *item.tmpl);
+                   !errors.empty()) {
             item.refusal = errors[0].code + ": " + errors[0].path;
         }
     }
@@ -144,22 +150,26 @@ Status RequestPlanner::store_and_append(const std::vector<Item*>& items) {
     return store_and_append({middle, items.end()});
 }
 
-Status RequestPlanner::append_stored(const std::vector<NewPlan>& made, const std::vector<StoredPlan>& stored) {
+Status RequestPlanner::append_stored(const std::vector<NewPlan>& made,
+                                     const std::vector<StoredPlan>& stored) {
     std::vector<NewRecord> records;
     for (std::size_t i = 0; i < stored.size(); ++i) {
         const auto& n = made[i].notification;
         const auto& plan = stored[i].plan;
         const auto key = record_key(n.tenant, n.user_id);
-        const std::string_view step_state = stored[i].cancelled ? "cancelled" : plan.wait_until ? "scheduled" : "planned";
-        records.push_back(event_record(n.tenant, key, {n.id, plan.step, 0}, 0, step_state, "", plan.planned_at));
+        const std::string_view step_state = stored[i].cancelled ? "cancelled"
+                                            : plan.wait_until   ? "scheduled"
+                                                                : "planned";
+        records.push_back(
+            event_record(n.tenant, key, {n.id, plan.step, 0}, 0, step_state, "", plan.planned_at));
         for (const auto& entry : plan.entries) {
             const DeliveryId delivery{n.id, plan.step, entry.ordinal};
             if (entry.state != DeliveryState::planned) {
-                records.push_back(event_record(n.tenant, key, delivery, 0, to_string(entry.state), entry.reason,
-                                               plan.planned_at));
-            } else if (stored[i].cancelled ||
-                       std::find(stored[i].begun.begin(), stored[i].begun.end(), entry.ordinal) == stored[i].begun.end()) {
-                // What a cancel closed goes there, too: the claim finds it settled and tells the world how it ended.
+                records.push_back(event_record(n.tenant, key, delivery, 0, to_string(entry.state),
+                                               entry.reason, plan.planned_at));
+            } else if (stored[i].cancelled || !has_begun(stored[i], entry.ordinal)) {
+                // What a cancel closed goes there, too: the claim finds it settled and tells the world how it
+                // ended.
                 records.push_back({topics::deliveries(*entry.route, n.lane), key,
                                    encode(DeliveryRecord{n.tenant, delivery, 1}), n.traceparent});
             }
@@ -175,13 +185,15 @@ Status RequestPlanner::bury_refused() {
     for (const auto& item : batch_) {
         if (item.refusal.empty()) continue;
         if (const auto identity = identity_of(item.record.value)) {
-            auto status = parts_.plans.store_dead(identity->tenant, identity->id, item.refusal, parts_.clock.now());
+            auto status =
+                parts_.plans.store_dead(identity->tenant, identity->id, item.refusal, parts_.clock.now());
             // What cannot be stored for its content cannot be closed either; `dead` still has it.
             if (!status && status.error().code != ErrorCode::refused_content) return status;
         }
         log::warning("record.dead", {{"topic", item.record.topic}, {"reason", item.refusal}});
-        records.push_back({topics::kDead, item.record.key,
-                           encode(DeadRecord{item.record.topic, item.record.value, item.refusal, parts_.clock.now()}), ""});
+        records.push_back(
+            {topics::kDead, item.record.key,
+             encode(DeadRecord{item.record.topic, item.record.value, item.refusal, parts_.clock.now()}), ""});
     }
     refused_.Increment(static_cast<double>(records.size()));
     return parts_.log.append_and_wait(std::move(records));

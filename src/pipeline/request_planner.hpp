@@ -26,8 +26,9 @@ struct PlannerParts {
     Metrics& metrics;
 };
 
-/// Turns the requests of one lane into stored plans and appends the deliveries of what is stored. A pass works one batch to
-/// its end or keeps it for the next pass; nothing is forgotten before its effects are durable.
+/// Turns the requests of one lane into stored plans and appends the deliveries of what is stored. A pass
+/// works one batch to its end or keeps it for the next pass; nothing is forgotten before its effects are
+/// durable.
 class RequestPlanner final : public Stage {
 public:
     static Result<std::unique_ptr<RequestPlanner>> make(Lane lane, PlannerParts parts);

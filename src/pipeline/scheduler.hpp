@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "base/metrics.hpp"
 #include "pipeline/stage.hpp"
 #include "ports/event_log.hpp"
@@ -7,23 +9,28 @@
 
 namespace herald {
 
-/// Moves due timers back to the log: retries to `deliveries`, steps to `requests`. Appends first and deletes after the
-/// acknowledgement, so a crash between repeats a record, which falls to the claim. Critical first, and only while the
-/// lane they go to is not behind.
+/// Moves due timers back to the log: retries to `deliveries`, steps to `requests`. Appends first and deletes
+/// after the acknowledgement, so a crash between repeats a record, which falls to the claim. Critical first,
+/// and only while the lane they go to is not behind.
 class Scheduler final : public Stage {
 public:
-    Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, Metrics& metrics);
+    /// `call_deadlines`: how long a call of a route may take. A record that is being called is unfinished that
+    /// long, and its lane is not behind for that.
+    Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, Metrics& metrics,
+              std::map<Route, Millis> call_deadlines = {});
 
     std::string name() const override { return "scheduler"; }
     Status pass(Millis wait) override;
 
 private:
     Result<std::size_t> move_due(Lane lane);
-    bool is_behind(const Timer& timer);
+    bool is_behind(const char* group, const std::string& topic, Millis allowance);
+    TimerStore::HeldBack destinations_behind(Lane lane);
 
     const Clock& clock_;
     EventLog& log_;
     TimerStore& timers_;
+    const std::map<Route, Millis> call_deadlines_;
     Counter& moved_;
     Histogram& lateness_;
 };

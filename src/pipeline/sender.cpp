@@ -19,6 +19,7 @@ constexpr Millis kLeaseMargin{5'000};
 constexpr Millis kGlance{2};
 
 constexpr int kClaimRepeats = 3;
+constexpr Millis kGatesStayOpen{60'000};
 
 }  // namespace
 
@@ -50,19 +51,19 @@ Sender::Sender(Route route, Lane lane, SenderParts parts, std::vector<SenderAcco
       accounts_(std::move(accounts)),
       consumer_(std::move(consumer)),
       to_submit_(accounts_.size()),
-      in_flight_gauge_(parts_.metrics.gauge("herald_calls_in_flight", "Deliveries claimed and not settled yet.",
-                                            {{"route", std::string(to_string(route))},
-                                             {"lane", std::string(to_string(lane))}})),
-      peak_gauge_(parts_.metrics.gauge("herald_calls_in_flight_peak", "The most of herald_calls_in_flight since the start.",
-                                       {{"route", std::string(to_string(route))},
-                                        {"lane", std::string(to_string(lane))}})),
-      waiting_gauge_(parts_.metrics.gauge("herald_sender_waiting", "Delivery records taken from the log and not claimed yet.",
-                                          {{"route", std::string(to_string(route))},
-                                           {"lane", std::string(to_string(lane))}})),
-      since_accepted_(parts_.metrics.histogram("herald_accepted_to_provider_seconds",
-                                               "From the 202 to the provider's answer for first attempts.",
-                                               latency_bounds(), {{"route", std::string(to_string(route))},
-                                                                  {"lane", std::string(to_string(lane))}})) {}
+      in_flight_gauge_(parts_.metrics.gauge(
+          "herald_calls_in_flight", "Deliveries claimed and not settled yet.",
+          {{"route", std::string(to_string(route))}, {"lane", std::string(to_string(lane))}})),
+      peak_gauge_(parts_.metrics.gauge(
+          "herald_calls_in_flight_peak", "The most of herald_calls_in_flight since the start.",
+          {{"route", std::string(to_string(route))}, {"lane", std::string(to_string(lane))}})),
+      waiting_gauge_(parts_.metrics.gauge(
+          "herald_sender_waiting", "Delivery records taken from the log and not claimed yet.",
+          {{"route", std::string(to_string(route))}, {"lane", std::string(to_string(lane))}})),
+      since_accepted_(parts_.metrics.histogram(
+          "herald_accepted_to_provider_seconds", "From the 202 to the provider's answer for first attempts.",
+          latency_bounds(),
+          {{"route", std::string(to_string(route))}, {"lane", std::string(to_string(lane))}})) {}
 
 Sender::~Sender() = default;
 
@@ -74,7 +75,8 @@ void Sender::stop_taking() {
 }
 
 bool Sender::idle() const {
-    return in_flight_.empty() && ended_.empty() && closures_.empty() && timers_.empty() && events_.empty() && done_.empty();
+    return in_flight_.empty() && ended_.empty() && closures_.empty() && timers_.empty() && events_.empty() &&
+           done_.empty();
 }
 
 Status Sender::pass(Millis wait) {
@@ -116,12 +118,15 @@ Status Sender::poll(Millis wait) {
         prefix_.polled(record);
         auto decoded = decode_delivery(record.value);
         if (decoded) {
-            waiting_.push_back({*std::move(decoded), std::move(record.key), record.partition, record.offset, false});
+            waiting_.push_back(
+                {*std::move(decoded), std::move(record.key), record.partition, record.offset, std::nullopt});
             continue;
         }
         log::warning("record.dead", {{"topic", record.topic}, {"reason", decoded.error().message}});
-        events_.push_back({topics::kDead, record.key,
-                           encode(DeadRecord{record.topic, record.value, decoded.error().message, parts_.clock.now()}), ""});
+        events_.push_back(
+            {topics::kDead, record.key,
+             encode(DeadRecord{record.topic, record.value, decoded.error().message, parts_.clock.now()}),
+             ""});
         done_.emplace_back(record.partition, record.offset);
     }
     return {};
@@ -150,13 +155,20 @@ std::optional<std::size_t> Sender::usable_account() const {
     return std::nullopt;
 }
 
+TimePoint Sender::next_probe() const {
+    auto first = TimePoint::max();
+    for (const auto& own : accounts_) first = std::min(first, own.account->breaker.next_probe());
+    return first;
+}
+
 /// Rule 3: a claim is taken only for what is called at once.
 Status Sender::start_calls() {
     permits_wait_ = Millis{0};
     if (waiting_.empty()) return {};
     const auto account = usable_account();
     if (!account) return {};
-    const auto permits = accounts_[*account].account->obtain(lane_, static_cast<int>(std::min(waiting_.size(), kMaxBatch)));
+    const auto permits =
+        accounts_[*account].account->obtain(lane_, static_cast<int>(std::min(waiting_.size(), kMaxBatch)));
     if (permits.calls == 0) {
         permits_wait_ = std::max(permits.wait, Millis{1});
         return {};
@@ -181,8 +193,14 @@ std::vector<Sender::Waiting> Sender::take_waiting(int count) {
         if (taken.insert(next.record.delivery).second) batch.push_back(std::move(next));
         else rest.push_back(std::move(next));
     }
-    waiting_.insert(waiting_.begin(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(rest.begin()),
+                    std::make_move_iterator(rest.end()));
     return batch;
+}
+
+/// A record may wait long for its permits between the gates and the claim.
+bool Sender::gates_are_fresh(const Waiting& waiting) const {
+    return waiting.gates_passed_at && parts_.clock.uptime() - *waiting.gates_passed_at <= kGatesStayOpen;
 }
 
 Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
@@ -190,14 +208,15 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
     const auto& traits = accounts_[account].account->traits;
     std::vector<ClaimRequest> requests;
     for (const auto& waiting : batch) {
-        requests.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt, traits.name,
-                            traits.call_deadline + kLeaseMargin, waiting.gates_passed});
+        requests.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt,
+                            traits.name, traits.call_deadline + kLeaseMargin, gates_are_fresh(waiting)});
     }
     const auto asked_at = parts_.clock.uptime();
     auto claims = parts_.claims.run_and_wait(std::move(requests), lane_);
     if (!claims) {
         accounts_[account].account->give_back_unused(lane_, static_cast<int>(batch.size()));
-        waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+        waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
+                        std::make_move_iterator(batch.end()));
         return fail(claims.error());
     }
     crash_point("claimed");
@@ -236,9 +255,11 @@ Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult cl
             on_timer_.push_back(std::move(waiting));
             return {};
         case ClaimVerdict::past_deadline:
-            close(waiting, claim.was_unknown ? DeliveryState::unknown : DeliveryState::expired, "deadline_passed");
+            close(waiting, claim.was_unknown ? DeliveryState::unknown : DeliveryState::expired,
+                  "deadline_passed");
             return {};
-        case ClaimVerdict::needs_gates: return pass_gates(std::move(waiting), claim);
+        case ClaimVerdict::needs_gates:
+            return pass_gates(std::move(waiting), claim);
         case ClaimVerdict::settled: {
             const auto state = is_final(claim.state) || claim.attempt_state == AttemptState::none
                                    ? to_string(claim.state)
@@ -248,7 +269,9 @@ Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult cl
             return {};
         }
         case ClaimVerdict::superseded:
-        case ClaimVerdict::not_planned: done_.emplace_back(waiting.partition, waiting.offset); return {};
+        case ClaimVerdict::not_planned:
+            done_.emplace_back(waiting.partition, waiting.offset);
+            return {};
     }
     return {};
 }
@@ -257,24 +280,29 @@ void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim)
     const auto& n = *claim.notification;
     auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
     if (!tmpl || !*tmpl) {
-        return end_without_call(account, std::move(waiting), std::move(claim),
-                                tmpl ? Outcome{Rejected{RejectReason::template_failed, false, false, {}, "it is gone"}}
-                                     : Outcome{Deferred{Millis{0}, "the template could not be read", true}});
+        return end_without_call(
+            account, std::move(waiting), std::move(claim),
+            tmpl ? Outcome{Rejected{RejectReason::template_failed, false, false, {}, "it is gone"}}
+                 : Outcome{Deferred{Millis{0}, "the template could not be read", true}});
     }
     auto message = render_message(**tmpl, claim.entry, n.data);
     if (!message) {
-        return end_without_call(account, std::move(waiting), std::move(claim),
-                                Rejected{RejectReason::template_failed, false, false, {}, message.error().message});
+        return end_without_call(
+            account, std::move(waiting), std::move(claim),
+            Rejected{RejectReason::template_failed, false, false, {}, message.error().message});
     }
     const auto number = next_call_++;
-    to_submit_[account].push_back({number, waiting.record.delivery, waiting.record.attempt, *std::move(message), n.deadline_at});
-    in_flight_.emplace(number, Call{std::move(waiting), std::move(claim), *tmpl, account, number, {}, {}, true});
+    to_submit_[account].push_back(
+        {number, waiting.record.delivery, waiting.record.attempt, *std::move(message), n.deadline_at});
+    in_flight_.emplace(number,
+                       Call{std::move(waiting), std::move(claim), *tmpl, account, number, {}, {}, true});
 }
 
 /// It was claimed and nothing is sent: the attempt ends here, and its slot with it.
 void Sender::end_without_call(std::size_t account, Waiting waiting, ClaimResult claim, Outcome outcome) {
     accounts_[account].account->breaker.neutral();
-    ended_.push_back({std::move(waiting), std::move(claim), nullptr, account, 0, std::move(outcome), parts_.clock.now(), true});
+    ended_.push_back({std::move(waiting), std::move(claim), nullptr, account, 0, std::move(outcome),
+                      parts_.clock.now(), true});
 }
 
 /// Rule 7: what is claimed long after planning passes the gates again.
@@ -291,14 +319,14 @@ Status Sender::pass_gates(Waiting waiting, const ClaimResult& claim) {
         close(waiting, DeliveryState::skipped, *reason);
         return {};
     }
-    waiting.gates_passed = true;
+    waiting.gates_passed_at = parts_.clock.uptime();
     waiting_.push_front(std::move(waiting));
     return {};
 }
 
 void Sender::close(const Waiting& waiting, DeliveryState state, std::string reason) {
-    closures_.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt, state, std::move(reason),
-                         parts_.clock.now()});
+    closures_.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt, state,
+                         std::move(reason), parts_.clock.now()});
     closing_.push_back(waiting);
 }
 
@@ -315,7 +343,9 @@ Timer Sender::timer_of(const Waiting& waiting, TimerKind kind, TimePoint due, in
 Settlement Sender::settlement_of(const Call& call) const {
     const auto& n = *call.claim.notification;
     auto guarantee = Guarantee::at_least_once;
-    auto tmpl = call.tmpl ? call.tmpl : parts_.templates.load(n.tenant, n.template_id, n.template_version).value_or(nullptr);
+    auto tmpl = call.tmpl
+                    ? call.tmpl
+                    : parts_.templates.load(n.tenant, n.template_id, n.template_version).value_or(nullptr);
     if (tmpl) guarantee = tmpl->guarantee;
     EndedAttempt attempt;
     attempt.number = call.waiting.record.attempt;
@@ -335,19 +365,22 @@ Settlement Sender::settlement_of(const Call& call) const {
     settlement.tries = decision.tries;
     settlement.reason = decision.reason;
     settlement.ended_at = call.ended_at;
-    if (const auto* accepted = std::get_if<Accepted>(&call.outcome)) settlement.reference = accepted->reference;
+    if (const auto* accepted = std::get_if<Accepted>(&call.outcome))
+        settlement.reference = accepted->reference;
     if (decision.retry_at) {
-        const bool parked = settlement.state == AttemptState::unusable;
-        const auto due = parked ? accounts_[call.account].account->breaker.next_probe() : *decision.retry_at;
-        settlement.retry =
-            timer_of(call.waiting, parked ? TimerKind::parked : TimerKind::retry, due, settlement.attempt + 1);
+        // The next account takes over at once; without one the record waits for the first probe.
+        const bool parked = settlement.state == AttemptState::unusable && !usable_account();
+        const auto due = parked ? next_probe() : *decision.retry_at;
+        settlement.retry = timer_of(call.waiting, parked ? TimerKind::parked : TimerKind::retry, due,
+                                    settlement.attempt + 1);
     }
     if (const auto* rejected = std::get_if<Rejected>(&call.outcome)) {
         const auto& entry = call.claim.entry;
         if (rejected->address_is_dead && entry.channel == Channel::push) {
             settlement.remove_device = {entry.address, rejected->dead_since.value_or(call.ended_at)};
         } else if (rejected->address_is_dead || rejected->suppress) {
-            settlement.suppress = Suppression{entry.channel, entry.address, std::string(to_string(rejected->reason))};
+            settlement.suppress =
+                Suppression{entry.channel, entry.address, std::string(to_string(rejected->reason))};
         }
     }
     return settlement;
@@ -368,8 +401,9 @@ Status Sender::settle() {
         if (call.holds_slot) accounts_[call.account].account->call_ended(lane_);
         report(call, settlement);
         const auto state = (*results)[i].state;
-        event(call.waiting, settlement.attempt, is_final(state) ? to_string(state) : to_string(settlement.state),
-              settlement.reason, settlement.ended_at);
+        event(call.waiting, settlement.attempt,
+              is_final(state) ? to_string(state) : to_string(settlement.state), settlement.reason,
+              settlement.ended_at);
         done_.emplace_back(call.waiting.partition, call.waiting.offset);
     }
     ended_.clear();
@@ -380,18 +414,21 @@ Status Sender::settle() {
 Status Sender::flush_side_work() {
     if (!timers_.empty()) {
         if (auto status = parts_.timers.put_timers(timers_); !status) return status;
-        for (const auto& waiting : std::exchange(on_timer_, {})) done_.emplace_back(waiting.partition, waiting.offset);
+        for (const auto& waiting : std::exchange(on_timer_, {}))
+            done_.emplace_back(waiting.partition, waiting.offset);
         timers_.clear();
     }
     if (closures_.empty()) return {};
     auto results = parts_.closures.run_and_wait(closures_, lane_);
     if (!results) return fail(results.error());
     for (std::size_t i = 0; i < closures_.size(); ++i) {
-        if (!(*results)[i].raised) {  // somebody else was first, or the answer was lost: the next claim tells what stands
+        if (!(*results)[i].raised) {  // somebody else was first, or the answer was lost: the next claim tells
+                                      // what stands
             waiting_.push_back(closing_[i]);
             continue;
         }
-        event(closing_[i], closures_[i].attempt - 1, to_string(closures_[i].state), closures_[i].reason, closures_[i].at);
+        event(closing_[i], closures_[i].attempt - 1, to_string(closures_[i].state), closures_[i].reason,
+              closures_[i].at);
         done_.emplace_back(closing_[i].partition, closing_[i].offset);
     }
     closures_.clear();
@@ -414,9 +451,10 @@ Status Sender::forget_finished() {
     return status;
 }
 
-void Sender::event(const Waiting& waiting, int attempt, std::string_view state, std::string reason, TimePoint at) {
-    events_.push_back(event_record(waiting.record.tenant, waiting.key, waiting.record.delivery, attempt, state,
-                                   std::move(reason), at));
+void Sender::event(const Waiting& waiting, int attempt, std::string_view state, std::string reason,
+                   TimePoint at) {
+    events_.push_back(event_record(waiting.record.tenant, waiting.key, waiting.record.delivery, attempt,
+                                   state, std::move(reason), at));
 }
 
 void Sender::report(const Call& call, const Settlement& settlement) const {
@@ -424,16 +462,20 @@ void Sender::report(const Call& call, const Settlement& settlement) const {
     const auto& n = *call.claim.notification;
     parts_.metrics
         .counter("herald_attempts_total", "Attempts by what they ended in.",
-                 {{"route", std::string(to_string(route_))}, {"account", account},
+                 {{"route", std::string(to_string(route_))},
+                  {"account", account},
                   {"outcome", std::string(to_string(settlement.state))}})
         .Increment();
     if (settlement.attempt == 1 && settlement.state == AttemptState::accepted && !n.send_at) {
         since_accepted_.Observe(std::chrono::duration<double>(settlement.ended_at - n.accepted_at).count());
     }
-    log::info("delivery.attempt",
-              {{"delivery", to_string(settlement.delivery)}, {"attempt", settlement.attempt}, {"account", account},
-               {"outcome", to_string(settlement.state)}, {"verdict", to_string(settlement.verdict)},
-               {"reason", settlement.reason}, {"lane", to_string(lane_)}});
+    log::info("delivery.attempt", {{"delivery", to_string(settlement.delivery)},
+                                   {"attempt", settlement.attempt},
+                                   {"account", account},
+                                   {"outcome", to_string(settlement.state)},
+                                   {"verdict", to_string(settlement.verdict)},
+                                   {"reason", settlement.reason},
+                                   {"lane", to_string(lane_)}});
 }
 
 }  // namespace herald

@@ -19,7 +19,8 @@
 namespace herald {
 
 using ClaimBatcher = StoreBatcher<ClaimRequest, ClaimResult>;
-/// Draws one token per batch and repeats the statement with it when its answer was lost, so that it gets its own rows back.
+/// Draws one token per batch and repeats the statement with it when its answer was lost, so that it gets its
+/// own rows back.
 ClaimBatcher::Call claim_call(DeliveryStore& deliveries);
 
 using SettleBatcher = StoreBatcher<Settlement, SettleResult>;
@@ -46,9 +47,9 @@ struct SenderAccount {
     std::unique_ptr<Provider> provider;
 };
 
-/// Delivers the records of one route and lane. A pass takes what has finished, settles it, takes what is new, obtains permits,
-/// claims exactly what it can call at once, renders and submits. The log forgets a record only after its outcome, or the
-/// timer that took it over, is in the store and its event in the log.
+/// Delivers the records of one route and lane. A pass takes what has finished, settles it, takes what is new,
+/// obtains permits, claims exactly what it can call at once, renders and submits. The log forgets a record
+/// only after its outcome, or the timer that took it over, is in the store and its event in the log.
 class Sender final : public Stage {
 public:
     static Result<std::unique_ptr<Sender>> make(Route route, Lane lane, SenderParts parts,
@@ -67,7 +68,7 @@ private:
         std::string key;
         int partition = 0;
         std::int64_t offset = 0;
-        bool gates_passed = false;
+        std::optional<Millis> gates_passed_at = std::nullopt;  ///< uptime
     };
     /// A claimed delivery that is being called, or whose outcome waits to be settled.
     struct Call {
@@ -88,7 +89,9 @@ private:
     void take_finished(Millis wait);
     Status start_calls();
     std::optional<std::size_t> usable_account() const;
+    TimePoint next_probe() const;
     std::vector<Waiting> take_waiting(int count);
+    bool gates_are_fresh(const Waiting& waiting) const;
     Status claim(std::size_t account, std::vector<Waiting> batch);
     Status sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at);
     void begin_call(std::size_t account, Waiting waiting, ClaimResult claim);

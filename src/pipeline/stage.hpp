@@ -23,7 +23,8 @@ public:
     virtual bool idle() const { return true; }
 };
 
-/// The thread of one stage: passes until it is stopped; after an error it pauses, up to a second, and reports the part ill.
+/// The thread of one stage: passes until it is stopped; after an error it pauses, up to a second, and reports
+/// the part ill.
 class StageThread {
 public:
     StageThread(std::unique_ptr<Stage> stage, Readiness& readiness);

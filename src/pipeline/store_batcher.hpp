@@ -15,10 +15,10 @@
 
 namespace herald {
 
-/// One statement in flight per kind and process, holding what all lanes have ready: callers hand their items in, one
-/// thread merges them, critical first, and makes the synchronous call. Results come back in the order of the items.
-/// A merged batch that is refused for its content is made again caller by caller, so that nobody suffers for another's item.
-/// Thread-safe.
+/// One statement in flight per kind and process, holding what all lanes have ready: callers hand their items
+/// in, one thread merges them, critical first, and makes the synchronous call. Results come back in the order
+/// of the items. A merged batch that is refused for its content is made again caller by caller, so that
+/// nobody suffers for another's item. Thread-safe.
 template <class Item, class Answer>
 class StoreBatcher {
 public:
@@ -26,7 +26,10 @@ public:
     using Call = std::function<Answers(const std::vector<Item>&)>;
 
     StoreBatcher(Call call, std::size_t max_items, std::size_t max_queued_items)
-        : call_(std::move(call)), max_items_(max_items), max_queued_(max_queued_items), thread_([this] { run(); }) {}
+        : call_(std::move(call)),
+          max_items_(max_items),
+          max_queued_(max_queued_items),
+          thread_([this] { run(); }) {}
 
     /// Makes what is queued, then joins.
     ~StoreBatcher() {
@@ -38,7 +41,8 @@ public:
         thread_.join();
     }
 
-    /// `done` is called on the batcher's thread, exactly once; `busy` at once, on the caller's, when the queue is full.
+    /// `done` is called on the batcher's thread, exactly once; `busy` at once, on the caller's, when the
+    /// queue is full.
     void submit(std::vector<Item> items, Lane lane, std::function<void(Answers)> done) {
         {
             std::lock_guard lock(mutex_);
@@ -117,8 +121,9 @@ private:
             }
             const auto begin = answers->begin() + static_cast<std::ptrdiff_t>(next);
             next += work.items.size();
-            work.done(std::vector<Answer>(std::make_move_iterator(begin),
-                                          std::make_move_iterator(answers->begin() + static_cast<std::ptrdiff_t>(next))));
+            work.done(std::vector<Answer>(
+                std::make_move_iterator(begin),
+                std::make_move_iterator(answers->begin() + static_cast<std::ptrdiff_t>(next))));
         }
     }
 

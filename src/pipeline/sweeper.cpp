@@ -11,8 +11,8 @@ constexpr std::size_t kMaxBatch = 500;
 
 }  // namespace
 
-Sweeper::Sweeper(const Clock& clock, EventLog& log, PlanStore& plans, CloseBatcher& closures, Metrics& metrics,
-                 Millis pause, Millis margin)
+Sweeper::Sweeper(const Clock& clock, EventLog& log, PlanStore& plans, CloseBatcher& closures,
+                 Metrics& metrics, Millis pause, Millis margin)
     : clock_(clock),
       log_(log),
       plans_(plans),
@@ -28,10 +28,12 @@ Status Sweeper::pass(Millis wait) {
         return {};
     }
     const auto before = horizon();
-    if (!before) {
+    // What the last walk appended is read before another one appends it again.
+    if (!before || (!walking_ && *before < resent_at_)) {
         next_walk_ = clock_.uptime() + pause_;
         return {};
     }
+    walking_ = true;
     auto open = plans_.find_open(after_, *before, kMaxBatch);
     if (!open) return fail(open.error());
     if (auto status = handle(*open); !status) return status;
@@ -41,7 +43,7 @@ Status Sweeper::pass(Millis wait) {
     after_ = open->walked_to;
     if (open->reached_end) {
         after_ = watermark_;
-        met_open_ = false;
+        met_open_ = walking_ = false;
         next_walk_ = clock_.uptime() + pause_;
     }
     return {};
@@ -64,18 +66,22 @@ Status Sweeper::handle(const OpenDeliveries& open) {
     std::vector<Closure> closures;
     std::vector<NewRecord> events;
     for (const auto& delivery : open.found) {
-        log::warning("sweeper.found", {{"delivery", to_string(delivery.delivery)}, {"attempt", delivery.next_attempt}});
+        log::warning("sweeper.found",
+                     {{"delivery", to_string(delivery.delivery)}, {"attempt", delivery.next_attempt}});
         // Also what has expired: a claim past its lease is settled by the sender that meets its record.
         records.push_back({topics::deliveries(delivery.route, delivery.lane), delivery.key,
-                           encode(DeliveryRecord{delivery.tenant, delivery.delivery, delivery.next_attempt}), ""});
+                           encode(DeliveryRecord{delivery.tenant, delivery.delivery, delivery.next_attempt}),
+                           ""});
         if (now < delivery.deadline_at) continue;
         closures.push_back({delivery.tenant, delivery.delivery, delivery.next_attempt, DeliveryState::expired,
                             "deadline_passed", now});
-        events.push_back(event_record(delivery.tenant, delivery.key, delivery.delivery, delivery.next_attempt - 1,
-                                      "expired", "deadline_passed", now));
+        events.push_back(event_record(delivery.tenant, delivery.key, delivery.delivery,
+                                      delivery.next_attempt - 1, "expired", "deadline_passed", now));
     }
     resent_.Increment(static_cast<double>(open.found.size()));
-    // The records first: should this process die before the events, the claim finds what was closed and appends them.
+    resent_at_ = now;
+    // The records first: should this process die before the events, the claim finds what was closed and
+    // appends them.
     if (auto status = log_.append_and_wait(std::move(records)); !status) return status;
     const auto closed = closures_.run_and_wait(std::move(closures), Lane::normal);
     if (!closed) return fail(closed.error());

@@ -10,9 +10,9 @@
 
 namespace herald {
 
-/// Rule 9: what is planned is the store's obligation, and the log only moves it. Walks the notifications and appends again,
-/// or expires, what is not final, has no timer and is older than the lag of the lanes. With a log that loses nothing it
-/// never finds anything.
+/// Rule 9: what is planned is the store's obligation, and the log only moves it. Walks the notifications and
+/// appends again, or expires, what is not final, has no timer and is older than the lag of the lanes. With a
+/// log that loses nothing it never finds anything.
 class Sweeper final : public Stage {
 public:
     Sweeper(const Clock& clock, EventLog& log, PlanStore& plans, CloseBatcher& closures, Metrics& metrics,
@@ -35,7 +35,9 @@ private:
     Millis next_walk_;
     std::optional<NotificationId> watermark_;  ///< everything up to it was found closed
     std::optional<NotificationId> after_;      ///< where the present walk stands
-    bool met_open_ = false;                    ///< on the present walk
+    bool walking_ = false;
+    bool met_open_ = false;  ///< on the present walk
+    TimePoint resent_at_{};  ///< the last time that something was appended
     Counter& resent_;
 };
 

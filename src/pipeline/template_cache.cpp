@@ -19,7 +19,8 @@ TemplatePtr TemplateCache::find(const TenantId& tenant, const TemplateId& id, st
     return found == versions_.end() ? nullptr : found->second;
 }
 
-Result<TemplatePtr> TemplateCache::load(const TenantId& tenant, const TemplateId& id, std::optional<int> version) {
+Result<TemplatePtr> TemplateCache::load(const TenantId& tenant, const TemplateId& id,
+                                        std::optional<int> version) {
     if (auto cached = find(tenant, id, version)) return cached;
     auto stored = store_.find_template(tenant, id, version);
     if (!stored) return fail(stored.error());

@@ -11,8 +11,8 @@
 
 namespace herald {
 
-/// Compiled templates. A version never changes and stays; which version is the newest is asked again after a second,
-/// and before anybody is told that a template does not exist. Bounded. Thread-safe.
+/// Compiled templates. A version never changes and stays; which version is the newest is asked again after a
+/// second, and before anybody is told that a template does not exist. Bounded. Thread-safe.
 class TemplateCache {
 public:
     TemplateCache(TemplateStore& store, const Clock& clock) : store_(store), clock_(clock) {}

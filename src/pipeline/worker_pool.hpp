@@ -9,7 +9,8 @@
 
 namespace herald {
 
-/// A few threads with a bounded queue, for the synchronous calls that an io thread must not make. Thread-safe.
+/// A few threads with a bounded queue, for the synchronous calls that an io thread must not make.
+/// Thread-safe.
 class WorkerPool {
 public:
     WorkerPool(std::size_t threads, std::size_t max_queued);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <span>
 #include <vector>
 
@@ -15,8 +16,21 @@ public:
 
     /// Never due before the store's now. Putting the same timer twice is one.
     virtual Status put_timers(std::span<const Timer> timers) = 0;
-    /// Timers of a lane that are due by the store's clock, earliest first. Only reads.
-    virtual Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit) = 0;
+    /// Destinations that are behind: their timers stay where they are and do not stand before the others'.
+    struct HeldBack {
+        std::set<Route> routes;
+        bool steps = false;
+
+        bool covers(TimerKind kind, Route route) const {
+            return kind == TimerKind::step ? steps : routes.contains(route);
+        }
+        bool operator==(const HeldBack&) const = default;
+    };
+
+    /// Timers of a lane that are due by the store's clock, earliest first. Only reads; past 20,000 timers that are
+    /// held back it may look no further.
+    virtual Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit, const HeldBack& held_back) = 0;
+    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit) { return take_due(lane, limit, HeldBack{}); }
     virtual Status delete_timers(std::span<const Timer> timers) = 0;
 
     struct Level {

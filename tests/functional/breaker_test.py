@@ -4,12 +4,11 @@ import json
 
 import pytest
 from books import compare
-from conftest import FAST
-from herald import wait_until
+from fast import FAST
+from herald import ROUTE_OF, wait_until
 
 REFUSALS = {"twilio": 401, "sendgrid": 401, "apns": 403, "fcm": 401}
 ACCOUNTS = {provider: f"simulator.{provider}" for provider in REFUSALS}
-ROUTES = {"apns": "push.apns", "fcm": "push.fcm", "twilio": "sms", "sendgrid": "email"}
 BREAKER_OPEN = (1, 2)  # open, or trying whether it is well again
 
 
@@ -43,7 +42,7 @@ def deliveries(herald, ids, route):
 
 def assert_others_are_sent(herald, ids, provider):
     for other in set(REFUSALS) - {provider}:
-        wait_until(lambda other=other: [d["state"] for d in deliveries(herald, ids, ROUTES[other])] == ["sent"] * len(ids),
+        wait_until(lambda other=other: [d["state"] for d in deliveries(herald, ids, ROUTE_OF[other])] == ["sent"] * len(ids),
                    what=f"{other} delivers")
         assert breaker(herald, other) == 0
 
@@ -58,7 +57,7 @@ def test_refused_credentials_stop_one_account_and_nobody_else(herald, provider):
 
     wait_until(lambda: len(herald.simulators.messages(provider)) > 1, what="a probe that fails")
     assert len(herald.simulators.messages(provider)) <= 5, "the breaker lets calls through"
-    waiting = deliveries(herald, ids, ROUTES[provider])
+    waiting = deliveries(herald, ids, ROUTE_OF[provider])
     assert {d["state"] for d in waiting} <= {"planned", "retrying", "sending"}
     attempts = [a for d in waiting for a in d["attempts"]]
     assert len(attempts) <= 5 and {a["state"] for a in attempts} <= {"unusable", "deferred", "begun"}, attempts
@@ -106,7 +105,7 @@ def test_three_in_ten_failures_do_not_open_it(herald):
 def test_throttling_does_not_open_it(herald):
     herald.simulators.faults("twilio", {"fault": "status", "status": 429, "headers": {"retry-after": "1"}, "times": 40})
     ids = [herald.send(channels=["sms"]).json["id"] for _ in range(40)]
-    wait_until(lambda: len(herald.simulators.messages("twilio")) == 40, what="forty refusals")
+    wait_until(lambda: len(herald.simulators.messages("twilio", verdict="429")) == 40, what="forty refusals")
     assert breaker(herald, "twilio") == 0
     assert {story["status"] for story in herald.wait_all_final(ids).values()} == {"sent"}
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from books import compare
-from conftest import FAST
+from fast import FAST
 from herald import OPEN_STATES, Herald, Process, binary_path, call, run, wait_until
 from problems import assert_problem
 
@@ -46,7 +46,8 @@ WRONG_SETTINGS = {
     "Redis": (dict(REDIS_URL="redis://localhost"), "REDIS_URL"),
     "no address": (dict(HERALD_LISTEN="nowhere"), "HERALD_LISTEN"),
     "every address without a key": (dict(HERALD_LISTEN="0.0.0.0:0"), "HERALD_API_KEY"),
-    "every address with a key, the providers unnamed": (dict(HERALD_LISTEN="0.0.0.0:0", HERALD_API_KEY="k"), "HERALD_PUSH_PROVIDERS"),
+    "every address with a key, the providers unnamed": (dict(HERALD_LISTEN="0.0.0.0:0", HERALD_API_KEY="k"),
+                                                        "HERALD_PUSH_PROVIDERS"),
 }
 
 

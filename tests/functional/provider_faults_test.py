@@ -4,8 +4,8 @@ import os
 
 import pytest
 from books import compare, taken, too_early
-from conftest import FAST
-from herald import PROVIDERS, ROUTE_OF, wait_until
+from fast import FAST
+from herald import PROVIDERS, wait_until
 
 CHANNELS = ["push", "sms", "email"]
 # The same seed lets the same requests fail, by their number; chaos draws a new one each time.

@@ -11,9 +11,9 @@ BURST = 5
 FULL = bool(os.environ.get("FULL"))
 COUNT = 1000 if FULL else 300
 # A busy machine delivers late, and closer together, what left at its time.
-JITTER = 0 if FULL else 5
-# How far from N / rate the whole may be: 9.8 s to 10.3 s for a thousand.
-SHORTEST, LONGEST = 0.98, 1.03
+JITTER = 0 if FULL else 15
+# How far from N / rate the whole may be, in seconds: 9.8 to 10.3 for a thousand.
+EARLIER, LATER = 0.2, 0.3
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,7 @@ def test_one_lane_alone_gets_the_whole_rate_and_no_more(herald, lane):
     times = arrival_times(herald, COUNT)
     seconds = (times[-1] - times[0]) / 1000
     print(f"{lane}: {seconds:.3f} s for {COUNT}, at most {most_within_a_second(times)} within a second")
-    # The burst goes at once, and the last interval is not waited for.
-    expected = (COUNT - BURST) / RATE
-    assert expected * SHORTEST <= seconds <= COUNT / RATE * LONGEST, seconds
+    assert COUNT / RATE - EARLIER <= seconds <= COUNT / RATE + LATER
     assert most_within_a_second(times) <= RATE + BURST + JITTER
 
 
@@ -69,7 +67,7 @@ def test_lanes_together_get_no_more_than_one_alone(herald):
     herald.wait_all_final(ids, seconds=COUNT / RATE + 30)
     times = arrival_times(herald, COUNT // 3 * 3)
     assert most_within_a_second(times) <= RATE + BURST + JITTER
-    assert (times[-1] - times[0]) / 1000 <= COUNT / RATE * LONGEST
+    assert (times[-1] - times[0]) / 1000 <= COUNT / RATE + LATER
 
 
 def test_a_restart_does_not_add_up_to_twice_the_rate(herald):

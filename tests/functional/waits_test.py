@@ -1,7 +1,7 @@
 """What waits for a clock: send_at, and the end of its time to live."""
 
 import pytest
-from conftest import FAST
+from fast import FAST
 from herald import in_seconds, to_ms, wait_until
 
 

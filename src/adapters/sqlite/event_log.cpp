@@ -104,7 +104,8 @@ SqliteEventLog::SqliteEventLog(const SqliteLogOptions& options)
 
 Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open(const SqliteLogOptions& options) {
     CHECK(options.clock != nullptr && options.partitions > 0 && options.max_bytes > 0);
-    auto file = sqlite::LogFile::open({.path = options.path, .vfs = options.vfs});
+    auto file = sqlite::LogFile::open(
+        {.path = options.path, .vfs = options.vfs, .checkpoint_pages = options.checkpoint_pages});
     if (!file) return fail(file.error());
     std::unique_ptr<SqliteEventLog> log(new SqliteEventLog(options));
     if (auto loaded = sqlite::load(**file, options, *log->state_); !loaded) return fail(loaded.error());

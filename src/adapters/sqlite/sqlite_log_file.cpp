@@ -57,8 +57,10 @@ std::int64_t weight(const std::string& key, const std::string& value, const std:
 std::int64_t weight(const LogRecord& record) { return weight(record.key, record.value, record.traceparent); }
 
 Result<std::unique_ptr<LogFile>> LogFile::open(const LogFileOptions& options) {
-    DatabaseOptions database_options{
-        .path = options.path, .query_only = options.query_only, .vfs = options.vfs};
+    DatabaseOptions database_options{.path = options.path,
+                                     .checkpoint_pages = options.checkpoint_pages,
+                                     .query_only = options.query_only,
+                                     .vfs = options.vfs};
     if (options.query_only)
         database_options.cache_kib = 512;  // it reads front to back, there is nothing to keep
     auto database = Database::open(database_options);

@@ -57,6 +57,7 @@ struct LogFileOptions {
     std::filesystem::path path = {};
     std::string vfs = {};
     bool query_only = false;
+    int checkpoint_pages = 4000;
 };
 
 /// The log's tables, through one connection. For one thread at a time.

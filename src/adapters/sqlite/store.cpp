@@ -20,6 +20,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteStoreOptions&
     CHECK(options.clock && options.readers > 0);
     DatabaseOptions database;
     database.path = options.path;
+    database.checkpoint_pages = options.checkpoint_pages;
     database.vfs = options.vfs;
     auto writer = Database::open(database);
     if (!writer) return fail(writer.error());

@@ -11,6 +11,7 @@ struct SqliteStoreOptions {
     std::filesystem::path path;
     const Clock* clock = nullptr;  ///< the store's own; must outlive it
     int readers = 2;               ///< connections besides the writer's
+    int checkpoint_pages = 4000;   ///< size of the WAL at which a commit also checkpoints
     std::string vfs = {};          ///< empty = the system's
 };
 
@@ -37,7 +38,8 @@ public:
     Status declare_claims_dead() override;
 
     Status put_timers(std::span<const Timer> timers) override;
-    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit) override;
+    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit, const HeldBack& held_back) override;
+    using TimerStore::take_due;
     Status delete_timers(std::span<const Timer> timers) override;
     Result<std::vector<Level>> timer_levels() override;
 

@@ -8,6 +8,8 @@ using namespace sqlite;
 namespace {
 
 constexpr std::int64_t kCountedAtMost = 100'000;
+/// Timers that are held back and may stand before those that are not.
+constexpr std::int64_t kPassedOver = 20'000;
 
 std::int64_t hour_of(TimePoint time) { return to_millis(time) / 3'600'000; }
 
@@ -27,14 +29,14 @@ std::optional<std::int64_t> next_hour(Database& database, std::int64_t from) {
 }
 
 void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, std::size_t limit,
-              std::vector<Timer>& due) {
+              const TimerStore::HeldBack& held_back, std::vector<Timer>& due) {
     auto query = database.query(
         "SELECT due, kind, id, step, ordinal, attempt, tenant, key, route FROM timers"
         " WHERE due_hour = ? AND lane = ? AND due <= ? ORDER BY due LIMIT ?");
-    bind_all(*query, hour, to_string(lane), now, static_cast<std::int64_t>(limit - due.size()));
-    while (query->executeStep()) {
+    bind_all(*query, hour, to_string(lane), now, static_cast<std::int64_t>(limit - due.size()) + kPassedOver);
+    while (due.size() < limit && query->executeStep()) {
         Columns columns(*query);
-        auto& timer = due.emplace_back();
+        Timer timer;
         timer.lane = lane;
         timer.due = columns.time();
         timer.kind = columns.word(parse_timer_kind);
@@ -45,6 +47,7 @@ void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, s
         timer.tenant = TenantId(columns.text());
         timer.key = columns.text();
         timer.route = columns.word(parse_route);
+        if (!held_back.covers(timer.kind, timer.route)) due.push_back(std::move(timer));
     }
 }
 
@@ -75,13 +78,13 @@ Status SqliteStore::put_timers(std::span<const Timer> timers) {
     });
 }
 
-Result<std::vector<Timer>> SqliteStore::take_due(Lane lane, std::size_t limit) {
+Result<std::vector<Timer>> SqliteStore::take_due(Lane lane, std::size_t limit, const HeldBack& held_back) {
     return read("read due timers", [&](Database& database) {
         const auto now = clock_.now();
         std::vector<Timer> due;
         auto hour = next_hour(database, 0);
         while (hour && *hour <= hour_of(now) && due.size() < limit) {
-            read_due(database, *hour, lane, now, limit, due);
+            read_due(database, *hour, lane, now, limit, held_back, due);
             hour = next_hour(database, *hour + 1);
         }
         return due;

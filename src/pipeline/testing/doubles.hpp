@@ -28,7 +28,8 @@ public:
     void append(std::vector<NewRecord> records, std::function<void(Status)> done) override {
         log_.append(std::move(records), std::move(done));
     }
-    Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group, const std::string& topic) override {
+    Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group,
+                                                   const std::string& topic) override {
         return log_.subscribe(group, topic);
     }
     Result<std::optional<TimePoint>> oldest_unfinished(const std::string&, const std::string&) override {

@@ -10,8 +10,8 @@
 
 namespace herald {
 
-/// One fake account as the senders of several lanes, and of several processes, share it: each gets its own calls back, and
-/// what was called by a sender that is gone ends nowhere. For one thread.
+/// One fake account as the senders of several lanes, and of several processes, share it: each gets its own
+/// calls back, and what was called by a sender that is gone ends nowhere. For one thread.
 class SharedProvider {
 public:
     explicit SharedProvider(const Clock& clock) : fake(clock) {}

@@ -25,8 +25,8 @@
 
 namespace herald {
 
-/// The whole pipeline over fakes, on one thread and a clock turned by hand: a process that can be killed and started
-/// again. What outlives a kill is the log's disk, the store and the providers.
+/// The whole pipeline over fakes, on one thread and a clock turned by hand: a process that can be killed and
+/// started again. What outlives a kill is the log's disk, the store and the providers.
 class World {
 public:
     World() : store(clock), disk(std::make_shared<FakeLogDisk>()) {
@@ -89,12 +89,16 @@ public:
         start();
     }
 
-    /// Another member of the sender's group, as a second process has one; it takes over some of the partitions.
+    /// Another member of the sender's group, as a second process has one; it takes over some of the
+    /// partitions.
     std::unique_ptr<Sender> make_sender(Route route = Route::sms, Lane lane = Lane::normal) {
-        const SenderParts parts{clock, *log,  *claims,    *settlements, *closures, store,
-                                store, *templates, metrics, retry,        [this] { return jitter; }};
+        const SenderParts parts{
+            clock, *log, *claims, *settlements, *closures, store, store, *templates, metrics, retry, [this] {
+                return jitter;
+            }};
         std::vector<SenderAccount> own;
-        for (auto& account : accounts[route]) own.push_back({account.get(), SharedProvider::open(providers[route])});
+        for (auto& account : accounts[route])
+            own.push_back({account.get(), SharedProvider::open(providers[route])});
         if (own.size() > 1) own[1].provider = SharedProvider::open(backup);
         return Sender::make(route, lane, parts, std::move(own)).value();
     }
@@ -107,7 +111,9 @@ public:
             id, guarantee, ttl_s, category);
         CHECK(store.put_template(default_tenant(), TemplateId(id), body, clock.now()).has_value());
     }
-    void put_user(const User& user) { CHECK(store.put_user(default_tenant(), user, clock.now()).has_value()); }
+    void put_user(const User& user) {
+        CHECK(store.put_user(default_tenant(), user, clock.now()).has_value());
+    }
     void move_phone(const std::string& phone, const std::string& id = "ada") {
         auto user = make_user(id);
         user.phone = phone;
@@ -119,7 +125,8 @@ public:
         CHECK(store.put_preferences(default_tenant(), UserId(id), preferences).has_value());
     }
 
-    SendRequest request(std::vector<Channel> channels = {Channel::sms}, const std::string& tmpl = "welcome") const {
+    SendRequest request(std::vector<Channel> channels = {Channel::sms},
+                        const std::string& tmpl = "welcome") const {
         SendRequest request;
         request.tenant = default_tenant();
         request.user_id = UserId("ada");
@@ -141,13 +148,17 @@ public:
 
     /// The intake's answer, when it comes.
     std::future<IntakeAnswer> ask_and_go(SendRequest asked) {
+        (void)templates->load(asked.tenant, asked.template_id, std::nullopt)
+            .has_value();  // or it would go by a reader's thread
         auto answer = std::make_shared<std::promise<IntakeAnswer>>();
         intake->accept(std::move(asked), [answer](IntakeAnswer a) { answer->set_value(std::move(a)); });
         return answer->get_future();
     }
     IntakeAnswer ask(SendRequest asked) { return ask_and_go(std::move(asked)).get(); }
     NotificationId accept(SendRequest asked) { return std::get<AcceptedRequest>(ask(std::move(asked))).id; }
-    NotificationId accept(std::vector<Channel> channels = {Channel::sms}) { return accept(request(std::move(channels))); }
+    NotificationId accept(std::vector<Channel> channels = {Channel::sms}) {
+        return accept(request(std::move(channels)));
+    }
     NotificationId accept_for(const std::string& user) {
         auto asked = request();
         asked.user_id = UserId(user);
@@ -189,9 +200,15 @@ public:
     }
 
     Story story(const NotificationId& id) { return store.load_story(default_tenant(), id).value().value(); }
-    bool is_known(const NotificationId& id) { return store.load_story(default_tenant(), id).value().has_value(); }
-    DeliveryState state(const NotificationId& id, std::size_t index = 0) { return story(id).deliveries.at(index).state; }
-    std::string reason(const NotificationId& id, std::size_t index = 0) { return story(id).deliveries.at(index).reason; }
+    bool is_known(const NotificationId& id) {
+        return store.load_story(default_tenant(), id).value().has_value();
+    }
+    DeliveryState state(const NotificationId& id, std::size_t index = 0) {
+        return story(id).deliveries.at(index).state;
+    }
+    std::string reason(const NotificationId& id, std::size_t index = 0) {
+        return story(id).deliveries.at(index).reason;
+    }
     /// "#1 unknown", "#2 accepted": the attempts of one delivery.
     std::vector<std::string> attempts(const NotificationId& id, std::size_t index = 0) {
         std::vector<std::string> lines;
@@ -201,7 +218,9 @@ public:
         }
         return lines;
     }
-    CancelResult cancel(const NotificationId& id) { return store.cancel(default_tenant(), id, clock.now()).value(); }
+    CancelResult cancel(const NotificationId& id) {
+        return store.cancel(default_tenant(), id, clock.now()).value();
+    }
 
     FakeProvider& provider(Route route) { return providers[route]->fake; }
     FakeProvider& sms() { return provider(Route::sms); }
@@ -210,7 +229,8 @@ public:
     /// Where the calls went, in their order.
     std::vector<std::string> numbers_called() {
         std::vector<std::string> numbers;
-        for (const auto& [call, at] : sms().submitted()) numbers.push_back(std::get<SmsMessage>(call.message).to);
+        for (const auto& [call, at] : sms().submitted())
+            numbers.push_back(std::get<SmsMessage>(call.message).to);
         return numbers;
     }
     /// Deliveries that were claimed since the start of the world, repeats included.
@@ -226,7 +246,9 @@ public:
         CHECK(log->append_and_wait(std::move(records)).has_value());
     }
     /// The same record once more, as a producer's retry or a rewound consumer brings it.
-    void repeat(const LogRecord& record) { append({record.topic, record.key, record.value, record.traceparent}); }
+    void repeat(const LogRecord& record) {
+        append({record.topic, record.key, record.value, record.traceparent});
+    }
     void repeat_request() { repeat(log->records(topics::requests(Lane::normal)).front()); }
     void repeat_delivery(Route route = Route::sms) { repeat(delivery_records(route).front()); }
     std::vector<LogRecord> delivery_records(Route route = Route::sms) {
@@ -237,14 +259,17 @@ public:
                 encode(DeliveryRecord{default_tenant(), {id, 0, 1}, attempt}), ""});
     }
     void receipt(const NotificationId& id, int attempt, AttemptState state) {
-        append({topics::kReceipts, "key",
-                encode(ReceiptRecord{default_tenant(), {id, 0, 1}, "twilio", attempt, state, "", clock.now()}), ""});
+        append(
+            {topics::kReceipts, "key",
+             encode(ReceiptRecord{default_tenant(), {id, 0, 1}, "twilio", attempt, state, "", clock.now()}),
+             ""});
     }
     /// A key whose records go to that partition.
     std::string key_in_partition(std::size_t partition) const {
         for (int i = 0;; ++i) {
             auto key = fmt::format("key{}", i);
-            if (std::hash<std::string>{}(key) % static_cast<std::size_t>(log->partitions()) == partition) return key;
+            if (std::hash<std::string>{}(key) % static_cast<std::size_t>(log->partitions()) == partition)
+                return key;
         }
     }
 
@@ -318,7 +343,8 @@ private:
     static constexpr std::size_t kQueued = 50'000;
 
     void start_batchers() {
-        plans = std::make_unique<PlanBatcher>([this](const auto& items) { return store.store_plans(items); }, kBatch, kQueued);
+        plans = std::make_unique<PlanBatcher>([this](const auto& items) { return store.store_plans(items); },
+                                              kBatch, kQueued);
         claims = std::make_unique<ClaimBatcher>(
             [this, claim = claim_call(store)](const auto& items) {
                 claim_batches.push_back(items);
@@ -332,8 +358,8 @@ private:
                 return store.settle(items);
             },
             kBatch, kQueued);
-        closures = std::make_unique<CloseBatcher>([this](const auto& items) { return store.close_deliveries(items); },
-                                                  kBatch, kQueued);
+        closures = std::make_unique<CloseBatcher>(
+            [this](const auto& items) { return store.close_deliveries(items); }, kBatch, kQueued);
     }
 
     void start_route(Route route) {

@@ -52,13 +52,13 @@ Status FakeStore::put_timers(std::span<const Timer> timers) {
     return {};
 }
 
-Result<std::vector<Timer>> FakeStore::take_due(Lane lane, std::size_t limit) {
+Result<std::vector<Timer>> FakeStore::take_due(Lane lane, std::size_t limit, const HeldBack& held_back) {
     std::lock_guard lock(mutex_);
     if (auto error = planned_failure()) return fail(*error);
     std::vector<Timer> due;
     for (const auto& [key, timer] : timers_) {
         if (timer.due > clock_.now() || due.size() == limit) break;
-        if (timer.lane == lane) due.push_back(timer);
+        if (timer.lane == lane && !held_back.covers(timer.kind, timer.route)) due.push_back(timer);
     }
     return due;
 }

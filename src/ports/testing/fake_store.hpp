@@ -44,7 +44,8 @@ public:
     Status declare_claims_dead() override;
 
     Status put_timers(std::span<const Timer> timers) override;
-    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit) override;
+    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit, const HeldBack& held_back) override;
+    using TimerStore::take_due;
     Status delete_timers(std::span<const Timer> timers) override;
     Result<std::vector<Level>> timer_levels() override;
 

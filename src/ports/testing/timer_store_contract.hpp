@@ -48,6 +48,22 @@ TEST_P(TimerStoreContract, GivesAtMostAsManyAsAsked) {
     EXPECT_EQ(must(store_.take_due(Lane::normal, 2)).size(), 2u);
 }
 
+TEST_P(TimerStoreContract, PassesOverWhatIsHeldBack) {
+    const auto sms = timer(1, seconds(1));
+    auto email = timer(2, seconds(2));
+    email.route = Route::email;
+    auto step = timer(3, seconds(3));
+    step.kind = TimerKind::step;
+    put({sms, email, step});
+    clock_.advance(seconds(5));
+    const auto given = [&](const TimerStore::HeldBack& held_back) {
+        return must(store_.take_due(Lane::normal, 2, held_back));
+    };
+    EXPECT_EQ(given({{Route::sms}, false}), (std::vector{email, step}));
+    EXPECT_EQ(given({{Route::sms, Route::email}, true}), std::vector<Timer>{});
+    EXPECT_EQ(given({{}, true}), (std::vector{sms, email}));
+}
+
 TEST_P(TimerStoreContract, KeepsLanesApart) {
     auto critical = timer(1, seconds(0));
     critical.lane = Lane::critical;
