@@ -82,7 +82,7 @@ def test_keeps_the_style_that_a_machine_can_judge(path):
     if path.suffix == ".hpp":
         assert lines[0] == "#pragma once", f"{here}: begins with #pragma once"
     for number, line in enumerate(lines, 1):
-        assert len(line) <= 130, f"{here}:{number} has {len(line)} columns"
+        assert len(line) <= 110, f"{here}:{number} has {len(line)} columns"
         assert "\t" not in line and line == line.rstrip(), f"{here}:{number} has tabs or trailing blanks"
         assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", line), f"{here}:{number} leaves something undone"
         assert not re.match(r"\s*//\s*[-=*#/]{4,}", line), f"{here}:{number} is a banner"

@@ -18,10 +18,14 @@ Reply refuse_method(std::string_view pattern) {
 
 ProblemCode code_of_protocol_error(int status) {
     switch (status) {
-        case 408: return ProblemCode::request_timeout;
-        case 413: return ProblemCode::body_too_large;
-        case 431: return ProblemCode::head_too_large;
-        default: return ProblemCode::malformed_request;
+        case 408:
+            return ProblemCode::request_timeout;
+        case 413:
+            return ProblemCode::body_too_large;
+        case 431:
+            return ProblemCode::head_too_large;
+        default:
+            return ProblemCode::malformed_request;
     }
 }
 

@@ -3,7 +3,8 @@
 namespace herald::api {
 namespace {
 
-constexpr std::string_view kText = R"json({
+constexpr std::string_view kText =
+    R"json({
   "securitySchemes": {
     "apiKey": {
       "type": "http", "scheme": "bearer",

@@ -38,8 +38,9 @@ std::string to_rfc3339(TimePoint time) {
     const year_month_day date{day};
     const hh_mm_ss<Millis> clock{time - day};
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                       clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                       clock.subseconds().count());
 }
 
 namespace {
@@ -108,7 +109,8 @@ std::optional<TimePoint> parse_rfc3339(std::string_view text) {
     const year_month_day date{year{*year_number}, month{static_cast<unsigned>(*month_number)},
                               day{static_cast<unsigned>(*day_number)}};
     if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-    return TimePoint{sys_days{date} + hours{*hour} + minutes{*minute} + seconds{*second} + Millis{fraction} - *offset};
+    return TimePoint{sys_days{date} + hours{*hour} + minutes{*minute} + seconds{*second} + Millis{fraction} -
+                     *offset};
 }
 
 }  // namespace herald

@@ -17,7 +17,8 @@ class Clock {
 public:
     virtual ~Clock() = default;
     virtual TimePoint now() const = 0;
-    /// CLOCK_BOOTTIME: only rises, and counts while the machine sleeps; leases and deadlines are measured with it.
+    /// CLOCK_BOOTTIME: only rises, and counts while the machine sleeps; leases and deadlines are measured
+    /// with it.
     virtual Millis uptime() const = 0;
 };
 

@@ -5,8 +5,8 @@
 
 namespace herald {
 
-/// Places where the tests kill the process, to prove that nothing is lost there. The ordinary program never sets
-/// the hook; one relaxed load remains.
+/// Places where the tests kill the process, to prove that nothing is lost there. The ordinary program never
+/// sets the hook; one relaxed load remains.
 using CrashHook = void (*)(std::string_view point);
 inline std::atomic<CrashHook> crash_hook{nullptr};
 

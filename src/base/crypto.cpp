@@ -10,7 +10,9 @@
 namespace herald {
 namespace {
 
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* bytes_of(std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
 
 std::string encode_base64(std::string_view bytes, std::string_view alphabet, bool pad) {
     std::string out;
@@ -46,7 +48,9 @@ Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
     return digest;
 }
 
-void fill_random(std::span<std::uint8_t> out) { CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1); }
+void fill_random(std::span<std::uint8_t> out) {
+    CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
+}
 
 std::uint64_t random_u64() {
     std::array<std::uint8_t, 8> bytes;

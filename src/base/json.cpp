@@ -5,8 +5,8 @@
 #include <cmath>
 #include <unordered_set>
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <fmt/format.h>
+#include <boost/json/basic_parser_impl.hpp>
 
 namespace herald {
 namespace {
@@ -40,7 +40,8 @@ public:
     bool on_key(boost::json::string_view part, std::size_t, boost::json::error_code& ec) {
         text_.append(part.data(), part.size());
         auto& top = open_.back();
-        if (!top.seen.insert(text_).second) return refuse(ec, fmt::format("the key \"{}\" appears twice", text_));
+        if (!top.seen.insert(text_).second)
+            return refuse(ec, fmt::format("the key \"{}\" appears twice", text_));
         if (text_.find('\0') != std::string::npos) return refuse(ec, "a key contains U+0000");
         top.key = std::exchange(text_, {});
         return true;
@@ -58,7 +59,9 @@ public:
         text_.append(part.data(), part.size());
         return true;
     }
-    bool on_int64(std::int64_t, boost::json::string_view part, boost::json::error_code& ec) { return number(part, ec); }
+    bool on_int64(std::int64_t, boost::json::string_view part, boost::json::error_code& ec) {
+        return number(part, ec);
+    }
     bool on_uint64(std::uint64_t, boost::json::string_view part, boost::json::error_code& ec) {
         return number(part, ec);
     }
@@ -120,12 +123,23 @@ void append_escaped(std::string& out, std::string_view text) {
         out.append(text, clean, i - clean);
         clean = i + 1;
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default:
+                fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
         }
     }
     out.append(text, clean);
@@ -151,11 +165,12 @@ Result<Json> Json::parse(std::string_view text, int max_depth) {
     auto& builder = parser.handler();
     if (!ec && used < text.size()) ec = boost::json::error::extra_data;
     if (!ec) return std::move(builder.result);
-    const std::string why = !builder.refusal.empty()                    ? builder.refusal
-                            : ec == boost::json::error::too_deep        ? fmt::format("nested deeper than {}", max_depth)
-                            : ec == boost::json::error::incomplete      ? "it ends too early"
-                            : ec == boost::json::error::extra_data      ? "something follows the value"
-                                                                        : ec.message();
+    const std::string why = !builder.refusal.empty() ? builder.refusal
+                            : ec == boost::json::error::too_deep
+                                ? fmt::format("nested deeper than {}", max_depth)
+                            : ec == boost::json::error::incomplete ? "it ends too early"
+                            : ec == boost::json::error::extra_data ? "something follows the value"
+                                                                   : ec.message();
     return fail(ErrorCode::invalid, fmt::format("not valid JSON at byte {}: {}", used, why));
 }
 

@@ -35,14 +35,13 @@ public:
     Json(const char* value) : value_(std::string(value)) {}
     Json(Number value) : value_(std::move(value)) {}
     template <std::integral I>
-        requires(!std::same_as<I, bool>)
-    Json(I value) : value_(Number{std::to_string(value)}) {}
+    requires(!std::same_as<I, bool>) Json(I value) : value_(Number{std::to_string(value)}) {}
     Json(double value);
     Json(Array value) : value_(std::move(value)) {}
     Json(Object value);
 
-    /// RFC 8259 in UTF-8, and stricter: refuses duplicate keys, numbers that are not finite as a double, U+0000,
-    /// and nesting deeper than `max_depth`. The message says what and at which byte.
+    /// RFC 8259 in UTF-8, and stricter: refuses duplicate keys, numbers that are not finite as a double,
+    /// U+0000, and nesting deeper than `max_depth`. The message says what and at which byte.
     static Result<Json> parse(std::string_view text, int max_depth = 32);
 
     bool is_null() const { return std::holds_alternative<std::nullptr_t>(value_); }
@@ -99,10 +98,7 @@ public:
     JsonWriter& value(std::nullptr_t);
     JsonWriter& value(const Json& json);
     template <std::integral I>
-        requires(!std::same_as<I, bool>)
-    JsonWriter& value(I number) {
-        return raw(std::to_string(number));
-    }
+    requires(!std::same_as<I, bool>) JsonWriter& value(I number) { return raw(std::to_string(number)); }
     template <class T>
     JsonWriter& value(const std::optional<T>& maybe) {
         return maybe ? value(*maybe) : value(nullptr);

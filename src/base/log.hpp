@@ -22,15 +22,16 @@ struct Field {
     Field(std::string_view k, bool v) : key(k), value(v) {}
     Field(std::string_view k, double v) : key(k), value(v) {}
     template <std::integral I>
-        requires(!std::same_as<I, bool>)
-    Field(std::string_view k, I v) : key(k), value(static_cast<std::int64_t>(v)) {}
+    requires(!std::same_as<I, bool>) Field(std::string_view k, I v)
+        : key(k), value(static_cast<std::int64_t>(v)) {}
 };
 
 using Fields = std::initializer_list<Field>;
 
 /// Log lines are JSON objects on standard error, one event each, written by a background thread: a full queue
 /// drops the oldest line rather than stall the caller. `event` is a constant such as "delivery.attempt"; no
-/// field is ever a payload, an address or a secret. Before `start` and after `stop` lines are written directly.
+/// field is ever a payload, an address or a secret. Before `start` and after `stop` lines are written
+/// directly.
 void start(Level level);
 void stop();
 bool enabled(Level level);

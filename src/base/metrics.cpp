@@ -15,8 +15,8 @@ Gauge& Metrics::gauge(const std::string& name, const std::string& help, const La
     return prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(labels);
 }
 
-Histogram& Metrics::histogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
-                              const Labels& labels) {
+Histogram& Metrics::histogram(const std::string& name, const std::string& help,
+                              const std::vector<double>& bounds, const Labels& labels) {
     return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_).Add(labels, bounds);
 }
 

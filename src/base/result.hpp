@@ -10,15 +10,15 @@ namespace herald {
 /// What can go wrong in operation, as the caller can act on it. The set is closed: HTTP statuses and retries
 /// come from one switch over it.
 enum class ErrorCode {
-    invalid,          ///< the caller's input is wrong; repeating it will not help
+    invalid,  ///< the caller's input is wrong; repeating it will not help
     not_found,
-    conflict,         ///< somebody else's value stands
+    conflict,  ///< somebody else's value stands
     too_large,
     refused_content,  ///< a store or log refused this batch for something in it; halve it to find the culprit
     unavailable,      ///< the other side cannot be reached or is ill; try again later
     timeout,
-    busy,             ///< a bounded queue is full
-    closed,           ///< this object is shutting down
+    busy,    ///< a bounded queue is full
+    closed,  ///< this object is shutting down
     internal,
 };
 
@@ -48,7 +48,7 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 
 }  // namespace herald
 
-#define CHECK(condition) \
-    do { \
+#define CHECK(condition)                                                          \
+    do {                                                                          \
         if (!(condition)) ::herald::check_failed(#condition, __FILE__, __LINE__); \
     } while (false)

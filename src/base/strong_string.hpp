@@ -7,7 +7,8 @@
 
 namespace herald {
 
-/// A string that cannot be mistaken for another kind of string: `using UserId = StrongString<struct UserIdTag>`.
+/// A string that cannot be mistaken for another kind of string: `using UserId = StrongString<struct
+/// UserIdTag>`.
 template <class Tag>
 class StrongString {
 public:
@@ -26,5 +27,7 @@ private:
 
 template <class Tag>
 struct std::hash<herald::StrongString<Tag>> {
-    std::size_t operator()(const herald::StrongString<Tag>& s) const noexcept { return std::hash<std::string>{}(s.str()); }
+    std::size_t operator()(const herald::StrongString<Tag>& s) const noexcept {
+        return std::hash<std::string>{}(s.str());
+    }
 };

@@ -9,11 +9,20 @@ void append_html_escaped(std::string& out, std::string_view text) {
         out.append(text, clean, i - clean);
         clean = i + 1;
         switch (text[i]) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            default: out += "&#39;";
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            default:
+                out += "&#39;";
         }
     }
     out.append(text, clean);

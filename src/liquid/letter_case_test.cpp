@@ -12,9 +12,7 @@ TEST(LetterCaseTest, KnowsLettersBeyondAscii) {
 
 TEST(LetterCaseTest, CapitalizesTheFirstCharacterOnly) { EXPECT_EQ(capitalize("éCOLE dE"), "École de"); }
 
-TEST(LetterCaseTest, LeavesOtherCharactersAlone) {
-    EXPECT_EQ(upcase("1 €, 日本 🎉"), "1 €, 日本 🎉");
-}
+TEST(LetterCaseTest, LeavesOtherCharactersAlone) { EXPECT_EQ(upcase("1 €, 日本 🎉"), "1 €, 日本 🎉"); }
 
 TEST(LetterCaseTest, SurvivesBytesThatAreNoText) { EXPECT_FALSE(upcase("a\xe2\x82").empty()); }
 

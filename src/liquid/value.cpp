@@ -72,11 +72,16 @@ bool is(Emptiness what, const Value& value) {
 
 bool holds(Comparison comparison, std::partial_ordering order) {
     switch (comparison) {
-        case Comparison::less: return order < 0;
-        case Comparison::greater: return order > 0;
-        case Comparison::less_or_equal: return order <= 0;
-        case Comparison::greater_or_equal: return order >= 0;
-        default: return false;
+        case Comparison::less:
+            return order < 0;
+        case Comparison::greater:
+            return order > 0;
+        case Comparison::less_or_equal:
+            return order <= 0;
+        case Comparison::greater_or_equal:
+            return order >= 0;
+        default:
+            return false;
     }
 }
 
@@ -278,11 +283,16 @@ bool equal(const Value& left, const Value& right) {
 
 bool compare(const Value& left, Comparison comparison, const Value& right) {
     switch (comparison) {
-        case Comparison::truthy: return left.is_truthy();
-        case Comparison::equal: return equal(left, right);
-        case Comparison::not_equal: return !equal(left, right);
-        case Comparison::contains: return contains(left, right);
-        default: return holds(comparison, order_of(left, right));
+        case Comparison::truthy:
+            return left.is_truthy();
+        case Comparison::equal:
+            return equal(left, right);
+        case Comparison::not_equal:
+            return !equal(left, right);
+        case Comparison::contains:
+            return contains(left, right);
+        default:
+            return holds(comparison, order_of(left, right));
     }
 }
 

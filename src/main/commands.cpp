@@ -3,9 +3,9 @@
 #include <csignal>
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <pthread.h>
+#include <CLI/CLI.hpp>
 
 #include "base/log.hpp"
 #include "main/listen_address.hpp"
@@ -25,7 +25,8 @@ int complain(const Error& error) {
     return error.code == ErrorCode::invalid ? kWrongSettings : kFailed;
 }
 
-/// Before any thread starts, so that all of them inherit the mask and only the waiting call below gets the signals.
+/// Before any thread starts, so that all of them inherit the mask and only the waiting call below gets the
+/// signals.
 sigset_t block_stop_signals() {
     sigset_t signals;
     sigemptyset(&signals);
@@ -59,7 +60,9 @@ int serve(const Settings& settings) {
         log::stop();
         return complain(service.error());
     }
-    log::info("serve.ready", {{"version", HERALD_VERSION}, {"listen", settings.text("HERALD_LISTEN")}, {"port", (*service)->port()}});
+    log::info("serve.ready", {{"version", HERALD_VERSION},
+                              {"listen", settings.text("HERALD_LISTEN")},
+                              {"port", (*service)->port()}});
     wait_for_stop(signals);
     log::info("serve.stopping");
     (*service)->stop();
@@ -73,15 +76,21 @@ int simulate(const Settings& settings) {
     const auto signals = block_stop_signals();
     log::start(log_level(settings));
     const auto& dir = settings.text("HERALD_SIMULATOR_DIR");
-    const auto options = simulator_options(settings, dir.empty() ? settings.text("HERALD_DATA_DIR") + "/simulator" : dir);
+    const auto options =
+        simulator_options(settings, dir.empty() ? settings.text("HERALD_DATA_DIR") + "/simulator" : dir);
     auto simulator = simulator::Simulator::start(options);
     if (!simulator) {
         log::stop();
         return complain(simulator.error());
     }
     const auto& ports = (*simulator)->ports();
-    log::info("simulate.ready", {{"dir", options.dir}, {"apns", ports.apns}, {"fcm", ports.fcm}, {"twilio", ports.twilio},
-                                 {"sendgrid", ports.sendgrid}, {"apns_control", ports.apns_control}, {"fcm_control", ports.fcm_control}});
+    log::info("simulate.ready", {{"dir", options.dir},
+                                 {"apns", ports.apns},
+                                 {"fcm", ports.fcm},
+                                 {"twilio", ports.twilio},
+                                 {"sendgrid", ports.sendgrid},
+                                 {"apns_control", ports.apns_control},
+                                 {"fcm_control", ports.fcm_control}});
     wait_for_stop(signals);
     (*simulator)->stop();
     log::stop();
@@ -96,7 +105,8 @@ int migrate(const Settings& settings) {
     SqliteLogOptions log_options;
     log_options.path = (*folder)->path() / "log.db";
     log_options.clock = &clock;
-    for (auto& [group, topic] : topics::consumed()) log_options.groups.push_back({std::move(group), std::move(topic)});
+    for (auto& [group, topic] : topics::consumed())
+        log_options.groups.push_back({std::move(group), std::move(topic)});
     auto log = SqliteEventLog::open(log_options);
     if (!log) return complain(log.error());
     SqliteStoreOptions store_options;
@@ -123,8 +133,10 @@ int run_herald(int argc, char** argv, std::span<const std::string_view> tolerate
     CLI::App app{"Herald delivers notifications: one call names a person and a template.", "herald"};
     app.require_subcommand(1);
     app.footer(environment_help());
-    auto* const serve_command = app.add_subcommand("serve", "Run everything in this process, on the embedded engines");
-    auto* const simulate_command = app.add_subcommand("simulate", "Run servers that behave like APNs, FCM, Twilio and SendGrid");
+    auto* const serve_command =
+        app.add_subcommand("serve", "Run everything in this process, on the embedded engines");
+    auto* const simulate_command =
+        app.add_subcommand("simulate", "Run servers that behave like APNs, FCM, Twilio and SendGrid");
     auto* const migrate_command = app.add_subcommand("migrate", "Bring the data folder up to this version");
     auto* const config_command = app.add_subcommand("config", "Print the settings in force");
     bool markdown = false;

@@ -1,4 +1,5 @@
-// The same program, killed where HERALD_CRASH_AT says: `claimed`, or `claimed:3` for the third time it comes there.
+// The same program, killed where HERALD_CRASH_AT says: `claimed`, or `claimed:3` for the third time it comes
+// there.
 
 #include <atomic>
 #include <csignal>

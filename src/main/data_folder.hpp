@@ -7,8 +7,8 @@
 
 namespace herald {
 
-/// The folder of the embedded engines, held by one process at a time: an exclusive lock from open to destruction,
-/// which a killed process loses too.
+/// The folder of the embedded engines, held by one process at a time: an exclusive lock from open to
+/// destruction, which a killed process loses too.
 class DataFolder {
 public:
     static Result<std::unique_ptr<DataFolder>> open(const std::filesystem::path& path);

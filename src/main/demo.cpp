@@ -9,7 +9,11 @@ constexpr const char* kTemplate = R"json({
   "id": "welcome",
   "category": "transactional",
   "channels": {
-    "push": {"title": "Welcome, {{ username }}!", "body": "Good to have you with us.", "data": {"screen": "home"}},
+    "push": {
+      "title": "Welcome, {{ username }}!",
+      "body": "Good to have you with us.",
+      "data": {"screen": "home"}
+    },
     "sms": {"body": "Welcome, {{ username }}! Good to have you with us."},
     "email": {
       "subject": "Welcome, {{ username }}",

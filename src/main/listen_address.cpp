@@ -3,8 +3,8 @@
 #include <charconv>
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 namespace herald {
 

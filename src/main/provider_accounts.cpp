@@ -57,26 +57,34 @@ public:
             auto key = read_file(required("HERALD_APNS_KEY_FILE"));
             if (!key) return fail(ErrorCode::invalid, "HERALD_APNS_KEY_FILE: " + key.error().message);
             return apns({settings_.text("HERALD_APNS_URL"), *key, required("HERALD_APNS_KEY_ID"),
-                         required("HERALD_APNS_TEAM_ID"), required("HERALD_APNS_TOPIC")}, "apns");
+                         required("HERALD_APNS_TEAM_ID"), required("HERALD_APNS_TOPIC")},
+                        "apns");
         }
         if (provider == "fcm") {
             const auto account = read_service_account(required("HERALD_FCM_SERVICE_ACCOUNT_FILE"));
-            if (!account) return fail(ErrorCode::invalid, "HERALD_FCM_SERVICE_ACCOUNT_FILE: " + account.error().message);
+            if (!account)
+                return fail(ErrorCode::invalid,
+                            "HERALD_FCM_SERVICE_ACCOUNT_FILE: " + account.error().message);
             const auto& token_url = settings_.text("HERALD_FCM_TOKEN_URL");
-            return fcm(*account, settings_.text("HERALD_FCM_URL"), token_url.empty() ? account->token_uri : token_url, "fcm");
+            return fcm(*account, settings_.text("HERALD_FCM_URL"),
+                       token_url.empty() ? account->token_uri : token_url, "fcm");
         }
         if (provider == "twilio") {
             return twilio({settings_.text("HERALD_TWILIO_URL"), required("HERALD_TWILIO_ACCOUNT_SID"),
-                           required("HERALD_TWILIO_AUTH_TOKEN"), "", ""}, required("HERALD_TWILIO_FROM"), "twilio");
+                           required("HERALD_TWILIO_AUTH_TOKEN"), "", ""},
+                          required("HERALD_TWILIO_FROM"), "twilio");
         }
         return sendgrid({settings_.text("HERALD_SENDGRID_URL"), required("HERALD_SENDGRID_API_KEY"),
-                         required("HERALD_SENDGRID_FROM"), settings_.text("HERALD_SENDGRID_FROM_NAME")}, "sendgrid");
+                         required("HERALD_SENDGRID_FROM"), settings_.text("HERALD_SENDGRID_FROM_NAME")},
+                        "sendgrid");
     }
 
     AccountResult make_simulated(std::string_view provider, const std::string& dir, const Json& credentials) {
         ca_file_ = joined(dir, "ca.pem");
         const auto* own = credentials.find(provider);
-        if (!own) return fail(ErrorCode::invalid, fmt::format("the simulators' credentials.json lacks {}", provider));
+        if (!own)
+            return fail(ErrorCode::invalid,
+                        fmt::format("the simulators' credentials.json lacks {}", provider));
         const auto value = [&](std::string_view name) { return std::string(own->text(name)); };
         const std::string name = fmt::format("simulator.{}", provider);
         if (provider == "apns") {
@@ -90,7 +98,8 @@ public:
             return fcm(*account, value("url"), value("token_url"), name);
         }
         if (provider == "twilio") {
-            return twilio({value("url"), value("account_sid"), value("auth_token"), "", ""}, value("from"), name);
+            return twilio({value("url"), value("account_sid"), value("auth_token"), "", ""}, value("from"),
+                          name);
         }
         return sendgrid({value("url"), value("api_key"), value("from"), "Herald"}, name);
     }
@@ -104,8 +113,11 @@ private:
         return settings_.text(name);
     }
 
-    AccountTraits traits(std::string_view prefix, std::string_view channel, Route route, std::string name) const {
-        const auto setting = [&](std::string_view suffix) { return fmt::format("HERALD_{}_{}", prefix, suffix); };
+    AccountTraits traits(std::string_view prefix, std::string_view channel, Route route,
+                         std::string name) const {
+        const auto setting = [&](std::string_view suffix) {
+            return fmt::format("HERALD_{}_{}", prefix, suffix);
+        };
         const auto own_rate = setting("RATE");
         AccountTraits traits;
         traits.name = std::move(name);
@@ -113,7 +125,8 @@ private:
         traits.call_deadline = Millis{settings_.integer(setting("CALL_DEADLINE_MS"))};
         traits.max_in_flight = static_cast<int>(settings_.integer(setting("MAX_IN_FLIGHT")));
         traits.rate_per_second = static_cast<double>(
-            settings_.is_set(own_rate) ? settings_.integer(own_rate) : settings_.integer(fmt::format("HERALD_{}_RATE", channel)));
+            settings_.is_set(own_rate) ? settings_.integer(own_rate)
+                                       : settings_.integer(fmt::format("HERALD_{}_RATE", channel)));
         return traits;
     }
 
@@ -139,10 +152,11 @@ private:
         return make_apns_account(account, std::move(t), std::move(client), clock_);
     }
 
-    AccountResult fcm(const ServiceAccount& from, std::string url, std::string token_url, std::string name) const {
+    AccountResult fcm(const ServiceAccount& from, std::string url, std::string token_url,
+                      std::string name) const {
         auto t = traits("FCM", "PUSH", Route::push_fcm, std::move(name));
-        const FcmAccount account{std::move(url), from.project_id, from.client_email, from.private_key,
-                                 from.private_key_id, std::move(token_url)};
+        const FcmAccount account{std::move(url),   from.project_id,     from.client_email,
+                                 from.private_key, from.private_key_id, std::move(token_url)};
         auto client = http2(account.url, t);
         auto token_client = http1(t);
         return make_fcm_account(account, std::move(t), std::move(client), std::move(token_client), clock_);
@@ -169,9 +183,12 @@ private:
 
 std::vector<std::string_view> simulated_providers(Channel channel) {
     switch (channel) {
-        case Channel::push: return {"apns", "fcm"};
-        case Channel::sms: return {"twilio"};
-        case Channel::email: return {"sendgrid"};
+        case Channel::push:
+            return {"apns", "fcm"};
+        case Channel::sms:
+            return {"twilio"};
+        case Channel::email:
+            return {"sendgrid"};
     }
     return {};
 }
@@ -193,7 +210,8 @@ Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(con
     std::vector<std::unique_ptr<ProviderAccount>> accounts;
     const auto add = [&](AccountResult account) -> Status {
         if (!maker.missing().empty()) {
-            return fail(ErrorCode::invalid, "a provider is named whose settings are missing: " + maker.missing());
+            return fail(ErrorCode::invalid,
+                        "a provider is named whose settings are missing: " + maker.missing());
         }
         if (!account) return fail(account.error());
         accounts.push_back(*std::move(account));

@@ -8,8 +8,8 @@
 
 namespace herald {
 
-/// The accounts that the settings name, in the order of each route. `simulator_dir`: where the simulators' ca.pem and
-/// credentials.json are, for routes whose provider is `simulator`.
+/// The accounts that the settings name, in the order of each route. `simulator_dir`: where the simulators'
+/// ca.pem and credentials.json are, for routes whose provider is `simulator`.
 Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(const Settings& settings,
                                                                              const std::string& simulator_dir,
                                                                              const Clock& clock);

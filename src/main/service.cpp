@@ -33,24 +33,32 @@ void raise_file_limit() {
 Status check_settings(const Settings& settings, const ListenAddress& listen) {
     for (const auto* engine : {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL"}) {
         if (settings.is_set(engine)) {
-            return fail(ErrorCode::invalid, fmt::format("{} is set, and this version runs on its embedded engines only; unset it", engine));
+            return fail(ErrorCode::invalid,
+                        fmt::format("{} is set, and this version runs on its embedded engines only; unset it",
+                                    engine));
         }
     }
     const auto longest_life_s = kMaxSendAheadSeconds + kMaxTtlSeconds;
-    if (settings.integer("HERALD_STORE_RETENTION_S") < longest_life_s + settings.integer("HERALD_LOG_RETENTION_S")) {
+    if (settings.integer("HERALD_STORE_RETENTION_S") <
+        longest_life_s + settings.integer("HERALD_LOG_RETENTION_S")) {
         return fail(ErrorCode::invalid,
-                    "HERALD_STORE_RETENTION_S must be at least 33 days more than HERALD_LOG_RETENTION_S: nothing may be dropped that "
+                    "HERALD_STORE_RETENTION_S must be at least 33 days more than HERALD_LOG_RETENTION_S: "
+                    "nothing may be dropped that "
                     "the log could still move");
     }
     if (listen.is_loopback()) return {};
     if (!settings.is_set("HERALD_API_KEY") && settings.integer("HERALD_ALLOW_ANONYMOUS") == 0) {
         return fail(ErrorCode::invalid,
-                    "HERALD_LISTEN is beyond loopback, so a key is needed: set HERALD_API_KEY (or HERALD_ALLOW_ANONYMOUS=1)");
+                    "HERALD_LISTEN is beyond loopback, so a key is needed: set HERALD_API_KEY (or "
+                    "HERALD_ALLOW_ANONYMOUS=1)");
     }
     for (const auto* name : {"HERALD_PUSH_PROVIDERS", "HERALD_SMS_PROVIDERS", "HERALD_EMAIL_PROVIDERS"}) {
         if (!settings.is_set(name)) {
-            return fail(ErrorCode::invalid,
-                        fmt::format("HERALD_LISTEN is beyond loopback, so {} must name the providers (or `simulator`)", name));
+            return fail(
+                ErrorCode::invalid,
+                fmt::format(
+                    "HERALD_LISTEN is beyond loopback, so {} must name the providers (or `simulator`)",
+                    name));
         }
     }
     return {};
@@ -110,7 +118,8 @@ Status Service::open_engines() {
     log_options.partitions = static_cast<int>(settings_.integer("HERALD_LOG_PARTITIONS"));
     log_options.max_bytes = settings_.integer("HERALD_LOG_MAX_BYTES");
     log_options.retention = std::chrono::seconds(settings_.integer("HERALD_LOG_RETENTION_S"));
-    for (auto& [group, topic] : topics::consumed()) log_options.groups.push_back({std::move(group), std::move(topic)});
+    for (auto& [group, topic] : topics::consumed())
+        log_options.groups.push_back({std::move(group), std::move(topic)});
     auto log = SqliteEventLog::open(log_options);
     if (!log) return fail(log.error());
     log_ = *std::move(log);
@@ -130,15 +139,19 @@ Status Service::open_engines() {
 Status Service::start_simulators() {
     const auto& dir = settings_.text("HERALD_SIMULATOR_DIR");
     simulator_dir_ = dir.empty() ? (folder_->path() / "simulator").string() : dir;
-    const bool elsewhere = settings_.is_set("HERALD_SIMULATOR_DIR") || settings_.is_set("HERALD_SIMULATOR_HOST");
+    const bool elsewhere =
+        settings_.is_set("HERALD_SIMULATOR_DIR") || settings_.is_set("HERALD_SIMULATOR_HOST");
     if (!uses_simulators(settings_) || elsewhere) return {};
     auto options = simulator_options(settings_, simulator_dir_);
     auto simulator = simulator::Simulator::start(options);
     if (!simulator) return fail(simulator.error());
     simulator_ = *std::move(simulator);
-    log::info("simulator.started", {{"apns", simulator_->ports().apns}, {"fcm", simulator_->ports().fcm},
-                                    {"twilio", simulator_->ports().twilio}, {"sendgrid", simulator_->ports().sendgrid},
-                                    {"apns_control", simulator_->ports().apns_control}, {"fcm_control", simulator_->ports().fcm_control}});
+    log::info("simulator.started", {{"apns", simulator_->ports().apns},
+                                    {"fcm", simulator_->ports().fcm},
+                                    {"twilio", simulator_->ports().twilio},
+                                    {"sendgrid", simulator_->ports().sendgrid},
+                                    {"apns_control", simulator_->ports().apns_control},
+                                    {"fcm_control", simulator_->ports().fcm_control}});
     return {};
 }
 
@@ -148,7 +161,8 @@ Status Service::make_accounts() {
     provider_accounts_ = *std::move(made);
     for (const auto& provider : provider_accounts_) {
         accounts_.push_back(std::make_unique<Account>(provider->traits(), clock_, *limiter_));
-        log::info("account.ready", {{"account", provider->traits().name}, {"route", to_string(provider->traits().route)}});
+        log::info("account.ready",
+                  {{"account", provider->traits().name}, {"route", to_string(provider->traits().route)}});
     }
     return {};
 }
@@ -156,11 +170,13 @@ Status Service::make_accounts() {
 Status Service::start_stages() {
     templates_ = std::make_unique<TemplateCache>(*store_, clock_);
     auto& store = *store_;
-    plan_batcher_ = std::make_unique<PlanBatcher>([&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
+    plan_batcher_ = std::make_unique<PlanBatcher>(
+        [&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
     claim_batcher_ = std::make_unique<ClaimBatcher>(claim_call(store), kBatch, kMaxQueued);
-    settle_batcher_ = std::make_unique<SettleBatcher>([&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
-    close_batcher_ = std::make_unique<CloseBatcher>([&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch,
-                                                    kMaxQueued);
+    settle_batcher_ = std::make_unique<SettleBatcher>(
+        [&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
+    close_batcher_ = std::make_unique<CloseBatcher>(
+        [&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch, kMaxQueued);
 
     const PlannerParts planner_parts{clock_, *log_, store, *plan_batcher_, store, *templates_, metrics_};
     for (const auto lane : kLanes) {
@@ -171,8 +187,9 @@ Status Service::start_stages() {
     auto receipts = ReceiptApplier::make(clock_, *log_, store, metrics_);
     if (!receipts) return fail(receipts.error());
     add_stage(*std::move(receipts));
-    const SenderParts sender_parts{clock_,  *log_,       *claim_batcher_, *settle_batcher_,        *close_batcher_, store,
-                                   store,   *templates_, metrics_,        retry_policy(settings_), random_jitter};
+    const SenderParts sender_parts{
+        clock_, *log_,       *claim_batcher_, *settle_batcher_,        *close_batcher_, store,
+        store,  *templates_, metrics_,        retry_policy(settings_), random_jitter};
     if (auto status = add_senders(sender_parts); !status) return status;
     std::map<Route, Millis> call_deadlines;
     for (const auto& account : accounts_) {
@@ -186,13 +203,15 @@ Status Service::start_stages() {
     return {};
 }
 
-/// A route without an account has no sender: its deliveries wait in the log until one is configured or they expire.
+/// A route without an account has no sender: its deliveries wait in the log until one is configured or they
+/// expire.
 Status Service::add_senders(const SenderParts& parts) {
     for (const auto route : kRoutes) {
         for (const auto lane : kLanes) {
             std::vector<SenderAccount> accounts;
             for (std::size_t i = 0; i < accounts_.size(); ++i) {
-                if (accounts_[i]->traits.route == route) accounts.push_back({accounts_[i].get(), provider_accounts_[i]->open()});
+                if (accounts_[i]->traits.route == route)
+                    accounts.push_back({accounts_[i].get(), provider_accounts_[i]->open()});
             }
             if (accounts.empty()) continue;
             auto sender = Sender::make(route, lane, parts, std::move(accounts));
@@ -208,22 +227,26 @@ void Service::add_stage(std::unique_ptr<Stage> stage) {
 }
 
 Status Service::start_api() {
-    readers_ = std::make_unique<WorkerPool>(static_cast<std::size_t>(settings_.integer("HERALD_STORE_READERS")),
-                                            static_cast<std::size_t>(settings_.integer("HERALD_STORE_READ_QUEUE")));
+    readers_ =
+        std::make_unique<WorkerPool>(static_cast<std::size_t>(settings_.integer("HERALD_STORE_READERS")),
+                                     static_cast<std::size_t>(settings_.integer("HERALD_STORE_READ_QUEUE")));
     auto keys = store_->id_keys();
     if (!keys) return fail(keys.error());
     IntakeOptions intake_options;
     intake_options.append_deadline = Millis{settings_.integer("HERALD_APPEND_DEADLINE_MS")};
-    intake_ = std::make_unique<Intake>(intake_options, clock_, *log_, *templates_, *store_, *readers_, *keys, metrics_);
+    intake_ = std::make_unique<Intake>(intake_options, clock_, *log_, *templates_, *store_, *readers_, *keys,
+                                       metrics_);
 
     const auto listen = ListenAddress::parse(settings_.text("HERALD_LISTEN"));
     ApiOptions api_options;
-    if (settings_.is_set("HERALD_API_KEY")) api_options.keys.push_back({sha256(settings_.text("HERALD_API_KEY")), default_tenant()});
+    if (settings_.is_set("HERALD_API_KEY"))
+        api_options.keys.push_back({sha256(settings_.text("HERALD_API_KEY")), default_tenant()});
     api_options.anonymous = api_options.keys.empty() || settings_.integer("HERALD_ALLOW_ANONYMOUS") == 1;
-    if (api_options.anonymous && !listen->is_loopback()) log::warning("api.anonymous", {{"listen", settings_.text("HERALD_LISTEN")}});
+    if (api_options.anonymous && !listen->is_loopback())
+        log::warning("api.anonymous", {{"listen", settings_.text("HERALD_LISTEN")}});
     api_ = std::make_unique<Api>(std::move(api_options),
-                                 ApiParts{clock_, *intake_, *readers_, *store_, *store_, *store_, *templates_, *log_, readiness_,
-                                          metrics_, *store_});
+                                 ApiParts{clock_, *intake_, *readers_, *store_, *store_, *store_, *templates_,
+                                          *log_, readiness_, metrics_, *store_});
     net::ServerOptions server_options;
     server_options.host = listen->host;
     server_options.port = listen->port;
@@ -239,26 +262,36 @@ Status Service::start_api() {
 /// Gauges that are read when somebody asks.
 void Service::watch() {
     metrics_.before_scrape([this] {
-        metrics_.gauge("herald_log_level_ratio", "Unfinished bytes of the log by its bound.").Set(log_->level());
+        metrics_.gauge("herald_log_level_ratio", "Unfinished bytes of the log by its bound.")
+            .Set(log_->level());
         if (const auto lag = log_->lag()) {
             for (const auto& row : *lag) {
-                const Labels labels{{"group", row.group}, {"topic", row.topic}, {"partition", std::to_string(row.partition)}};
+                const Labels labels{
+                    {"group", row.group}, {"topic", row.topic}, {"partition", std::to_string(row.partition)}};
                 metrics_.gauge("herald_consumer_lag_records", "Records not finished by the group.", labels)
                     .Set(static_cast<double>(row.records));
-                metrics_.gauge("herald_consumer_lag_seconds", "Age of the oldest record not finished by the group.", labels)
+                metrics_
+                    .gauge("herald_consumer_lag_seconds",
+                           "Age of the oldest record not finished by the group.", labels)
                     .Set(std::chrono::duration<double>(row.age).count());
             }
         }
         if (const auto levels = store_->timer_levels()) {
             for (const auto& level : *levels) {
-                metrics_.gauge("herald_timers_waiting", "Timers, counted up to 100,000.", {{"lane", std::string(to_string(level.lane))}})
+                metrics_
+                    .gauge("herald_timers_waiting", "Timers, counted up to 100,000.",
+                           {{"lane", std::string(to_string(level.lane))}})
                     .Set(static_cast<double>(level.waiting));
             }
         }
         for (const auto& account : accounts_) {
-            metrics_.gauge("herald_breaker_state", "0 closed, 1 open, 2 probing.", {{"account", account->traits.name}})
+            metrics_
+                .gauge("herald_breaker_state", "0 closed, 1 open, 2 probing.",
+                       {{"account", account->traits.name}})
                 .Set(static_cast<double>(account->breaker.state()));
-            metrics_.gauge("herald_call_slots_in_use", "Calls in flight at an account.", {{"account", account->traits.name}})
+            metrics_
+                .gauge("herald_call_slots_in_use", "Calls in flight at an account.",
+                       {{"account", account->traits.name}})
                 .Set(account->slots.in_use());
         }
         metrics_.gauge("herald_store_read_queue", "Requests that wait for a reader of the store.")

@@ -14,22 +14,23 @@
 #include "main/settings.hpp"
 #include "net/http_server.hpp"
 #include "pipeline/intake.hpp"
-#include "pipeline/sender.hpp"
 #include "pipeline/request_planner.hpp"
+#include "pipeline/sender.hpp"
 #include "pipeline/stage.hpp"
 #include "simulator/simulator.hpp"
 
 namespace herald {
 
-/// `herald serve` on the embedded engines: every role in one process, wired by hand. The members stand in the order in
-/// which they start; stopping is the reverse.
+/// `herald serve` on the embedded engines: every role in one process, wired by hand. The members stand in the
+/// order in which they start; stopping is the reverse.
 class Service {
 public:
     static Result<std::unique_ptr<Service>> start(const Settings& settings);
     ~Service();
 
     std::uint16_t port() const { return server_->port(); }
-    /// Stop accepting, stop taking from the log, finish what is in flight within HERALD_SHUTDOWN_S, flush, close.
+    /// Stop accepting, stop taking from the log, finish what is in flight within HERALD_SHUTDOWN_S, flush,
+    /// close.
     void stop();
 
 private:

@@ -33,9 +33,10 @@ class Settings {
 public:
     using Environment = std::map<std::string, std::string>;
 
-    /// `invalid` with one line per mistake: a value outside its range, or a HERALD_ name that the table does not know.
-    /// `tolerated` names are left alone.
-    static Result<Settings> read(const Environment& environment, std::span<const std::string_view> tolerated = {});
+    /// `invalid` with one line per mistake: a value outside its range, or a HERALD_ name that the table does
+    /// not know. `tolerated` names are left alone.
+    static Result<Settings> read(const Environment& environment,
+                                 std::span<const std::string_view> tolerated = {});
     static Environment process_environment();
 
     /// The value or the default; empty when unset. Asking for a name that the table lacks is a bug.

@@ -62,7 +62,8 @@ NotificationId make_notification_id(const IdKeys& keys, const TenantId& tenant, 
     return tagged(keys.front(), tenant, Uuid::v7(now));
 }
 
-NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const NotificationId& first, int index) {
+NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const NotificationId& first,
+                             int index) {
     if (index == 0) return first;
     Uuid uuid = first.uuid;
     const auto digest = sha256(to_string(first) + "." + std::to_string(index));
@@ -72,8 +73,9 @@ NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const N
     std::copy_n(digest.begin() + 3, 3, uuid.bytes.begin() + 9);
     // Under the key of the first, so that a repeat after a change of keys finds the same ids.
     CHECK(!keys.empty());
-    const auto own = std::find_if(
-        keys.begin(), keys.end(), [&](const std::string& key) { return is_tagged_by(key, tenant, first.uuid); });
+    const auto own = std::find_if(keys.begin(), keys.end(), [&](const std::string& key) {
+        return is_tagged_by(key, tenant, first.uuid);
+    });
     return tagged(own == keys.end() ? keys.front() : *own, tenant, uuid);
 }
 

@@ -34,7 +34,8 @@ using IdKeys = std::vector<std::string>;
 
 NotificationId make_notification_id(const IdKeys& keys, const TenantId& tenant, TimePoint now);
 /// The id of item `index` of a batch whose idempotency row drew `first`: the same every time it is asked for.
-NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const NotificationId& first, int index);
+NotificationId batch_item_id(const IdKeys& keys, const TenantId& tenant, const NotificationId& first,
+                             int index);
 /// Whether some key of ours gave this id out to this tenant.
 bool is_given_out(const IdKeys& keys, const TenantId& tenant, const NotificationId& id);
 
@@ -60,13 +61,16 @@ std::string record_key(const TenantId& tenant, const UserId& user);
 
 template <>
 struct std::hash<herald::NotificationId> {
-    std::size_t operator()(const herald::NotificationId& id) const noexcept { return std::hash<herald::Uuid>{}(id.uuid); }
+    std::size_t operator()(const herald::NotificationId& id) const noexcept {
+        return std::hash<herald::Uuid>{}(id.uuid);
+    }
 };
 
 template <>
 struct std::hash<herald::DeliveryId> {
     std::size_t operator()(const herald::DeliveryId& id) const noexcept {
         return std::hash<herald::NotificationId>{}(id.notification) ^
-               (static_cast<std::size_t>(id.step) << 20 | static_cast<std::size_t>(id.ordinal)) * 0x9e3779b97f4a7c15u;
+               (static_cast<std::size_t>(id.step) << 20 | static_cast<std::size_t>(id.ordinal)) *
+                   0x9e3779b97f4a7c15u;
     }
 };

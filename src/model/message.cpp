@@ -46,7 +46,8 @@ Result<Message> render_push(const PushContent& content, const PlanEntry& entry, 
 
 /// A subject is one line, whatever the data holds: a line break would let data write headers.
 std::string one_line(std::string text) {
-    std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
     return text;
 }
 

@@ -10,7 +10,8 @@ namespace {
 /// Collects the entries of one plan.
 class PlanBuilder {
 public:
-    PlanBuilder(const Notification& notification, const Recipient& recipient, const Template& tmpl, Plan& plan)
+    PlanBuilder(const Notification& notification, const Recipient& recipient, const Template& tmpl,
+                Plan& plan)
         : notification_(notification), recipient_(recipient), template_(tmpl), plan_(plan) {}
 
     void close_all(DeliveryState state, std::string_view rule) {
@@ -27,10 +28,13 @@ public:
         switch (channel) {
             case Channel::push:
                 if (user.devices.empty()) return skip(channel, "no_device");
-                for (const auto& device : user.devices) send(channel, route_of(device.platform), device.token);
+                for (const auto& device : user.devices)
+                    send(channel, route_of(device.platform), device.token);
                 return;
-            case Channel::sms: return send_or_skip(channel, Route::sms, user.phone, "no_phone");
-            case Channel::email: return send_or_skip(channel, Route::email, user.email, "no_email");
+            case Channel::sms:
+                return send_or_skip(channel, Route::sms, user.phone, "no_phone");
+            case Channel::email:
+                return send_or_skip(channel, Route::email, user.email, "no_email");
         }
     }
 
@@ -48,9 +52,9 @@ private:
     }
 
     void send(Channel channel, Route route, const std::string& address) {
-        const bool suppressed = std::any_of(
-            recipient_.suppressions.begin(), recipient_.suppressions.end(),
-            [&](const Suppression& s) { return s.channel == channel && s.address == address; });
+        const bool suppressed =
+            std::any_of(recipient_.suppressions.begin(), recipient_.suppressions.end(),
+                        [&](const Suppression& s) { return s.channel == channel && s.address == address; });
         if (suppressed) {
             trace(fmt::format("{}:suppressed", to_string(channel)));
             return add(channel, DeliveryState::skipped, route, address, "suppressed");
@@ -88,7 +92,8 @@ Result<PlanEntry> decode_entry(const Json& json) {
     entry.ordinal = static_cast<int>(json.integer("ordinal"));
     const auto state = parse_delivery_state(json.text("state"));
     const auto channel = parse_channel(json.text("channel"));
-    if (!state || !channel || entry.ordinal < 1) return fail(ErrorCode::invalid, "a stored plan has a bad entry");
+    if (!state || !channel || entry.ordinal < 1)
+        return fail(ErrorCode::invalid, "a stored plan has a bad entry");
     entry.state = *state;
     entry.channel = *channel;
     entry.route = parse_route(json.text("route"));
@@ -100,7 +105,8 @@ Result<PlanEntry> decode_entry(const Json& json) {
 
 }  // namespace
 
-Plan plan(const Notification& notification, int step, const Recipient& recipient, const Template& tmpl, TimePoint now) {
+Plan plan(const Notification& notification, int step, const Recipient& recipient, const Template& tmpl,
+          TimePoint now) {
     Plan plan;
     plan.step = step;
     plan.planned_at = now;

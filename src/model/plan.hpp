@@ -37,7 +37,8 @@ struct Plan {
 };
 
 /// Decides, from values alone: the same call serves the planner, "explain" and "dry run".
-Plan plan(const Notification& notification, int step, const Recipient& recipient, const Template& tmpl, TimePoint now);
+Plan plan(const Notification& notification, int step, const Recipient& recipient, const Template& tmpl,
+          TimePoint now);
 
 /// The gates once more, for a delivery that is claimed long after its planning: suppression, preferences,
 /// erasure. The reason to skip it, or nothing.

@@ -230,10 +230,9 @@ TEST_F(PlanTest, SaysErasedBeforeAnythingElse) {
 }
 
 TEST_F(PlanTest, ChoosesTheLocaleForEachChannel) {
-    use_template(
-        R"({"sms":{"body":"b"},"email":{"subject":"s","text":"t"},"push":{"title":"t","body":"b"}})",
-        R"("locale":"de","translations":{"fr":{"sms":{"body":"f"}},)"
-        R"("fr-CA":{"push":{"title":"t","body":"b"}}},)");
+    use_template(R"({"sms":{"body":"b"},"email":{"subject":"s","text":"t"},"push":{"title":"t","body":"b"}})",
+                 R"("locale":"de","translations":{"fr":{"sms":{"body":"f"}},)"
+                 R"("fr-CA":{"push":{"title":"t","body":"b"}}},)");
     recipient_.user->locale = "fr-CA";
     EXPECT_THAT(lines(plan_now()),
                 ElementsAre("1 planned push.apns ios-1 fr-CA", "2 planned push.fcm android-1 fr-CA",

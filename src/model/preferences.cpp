@@ -7,7 +7,8 @@
 namespace herald {
 namespace {
 
-std::map<Channel, bool> read_channels(const Json& json, const std::string& path, std::vector<FieldError>& errors) {
+std::map<Channel, bool> read_channels(const Json& json, const std::string& path,
+                                      std::vector<FieldError>& errors) {
     std::map<Channel, bool> channels;
     ObjectReader reader(json, path, errors);
     for (const auto channel : kChannels) {
@@ -17,7 +18,8 @@ std::map<Channel, bool> read_channels(const Json& json, const std::string& path,
     return channels;
 }
 
-Preferences::Category read_category(const Json& json, const std::string& path, std::vector<FieldError>& errors) {
+Preferences::Category read_category(const Json& json, const std::string& path,
+                                    std::vector<FieldError>& errors) {
     Preferences::Category category;
     if (const auto* all = json.as_bool()) {
         category.all = *all;
@@ -36,8 +38,8 @@ Preferences::Category read_category(const Json& json, const std::string& path, s
 }
 
 bool switches_off(const Preferences::Category& category) {
-    return category.all == false ||
-           std::any_of(category.channels.begin(), category.channels.end(), [](const auto& c) { return !c.second; });
+    return category.all == false || std::any_of(category.channels.begin(), category.channels.end(),
+                                                [](const auto& c) { return !c.second; });
 }
 
 void write_channels(JsonWriter& out, const std::map<Channel, bool>& channels) {
@@ -55,7 +57,8 @@ Permission permits(const Preferences& preferences, std::string_view category, Ch
         if (const auto on = channels.find(channel); on != channels.end()) {
             return {on->second, on->second ? "category_channel_on" : "category_channel_off"};
         }
-        if (found->second.all) return {*found->second.all, *found->second.all ? "category_on" : "category_off"};
+        if (found->second.all)
+            return {*found->second.all, *found->second.all ? "category_on" : "category_off"};
     }
     if (const auto on = preferences.channels.find(channel); on != preferences.channels.end()) {
         return {on->second, on->second ? "channel_on" : "channel_off"};

@@ -33,7 +33,8 @@ inline constexpr std::size_t kMaxCategories = 200;
 /// The codes of the rule that decided.
 struct Permission {
     bool allowed = true;
-    std::string_view rule;  ///< system_category, category_channel_on/off, category_on/off, channel_on/off, default_on
+    std::string_view
+        rule;  ///< system_category, category_channel_on/off, category_on/off, channel_on/off, default_on
 };
 Permission permits(const Preferences& preferences, std::string_view category, Channel channel);
 

@@ -13,15 +13,17 @@ bool is_email(std::string_view text) {
            text.find_first_of(" \t<>\"(),;:\\") == std::string_view::npos && text.find('@') == at;
 }
 
-/// E.164: a plus sign and 8 to 15 digits, the first not zero. Whether the number exists is the carrier's to say.
+/// E.164: a plus sign and 8 to 15 digits, the first not zero. Whether the number exists is the carrier's to
+/// say.
 bool is_phone(std::string_view text) {
     return text.size() >= 9 && text.size() <= 16 && text[0] == '+' && text[1] != '0' &&
            text.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
 bool is_locale(std::string_view text) {
-    return text.size() >= 2 && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
-                                   std::string_view::npos;
+    return text.size() >= 2 &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
+               std::string_view::npos;
 }
 
 std::optional<Device> read_device(const Json& json, const std::string& path, TimePoint now,
@@ -39,8 +41,8 @@ std::optional<Device> read_device(const Json& json, const std::string& path, Tim
     return platform ? std::optional(Device{*platform, *token, now}) : std::nullopt;
 }
 
-std::string read_checked(ObjectReader& reader, std::string_view name, std::size_t max, bool (*ok)(std::string_view),
-                         std::string_view must_be) {
+std::string read_checked(ObjectReader& reader, std::string_view name, std::size_t max,
+                         bool (*ok)(std::string_view), std::string_view must_be) {
     auto text = reader.string(name, {.max = max}).value_or("");
     if (!text.empty() && (!ok(text) || has_control_characters(text))) {
         reader.error(name, "format", std::string(must_be));
@@ -89,7 +91,10 @@ void write_user(JsonWriter& out, const User& user) {
     or_null("timezone", user.timezone);
     out.key("devices").begin_array();
     for (const auto& device : user.devices) {
-        out.begin_object().member("platform", to_string(device.platform)).member("token", device.token).end_object();
+        out.begin_object()
+            .member("platform", to_string(device.platform))
+            .member("token", device.token)
+            .end_object();
     }
     out.end_array().end_object();
 }

@@ -40,7 +40,8 @@ Result<Envelope> open_envelope(std::string_view text) {
     if (!json->as_object()) return fail(ErrorCode::invalid, "the record is not an object");
     const auto schema = json->integer("schema", -1);
     if (schema < 1 || schema > kRecordSchema) {
-        return fail(ErrorCode::invalid, fmt::format("the record has schema {}, known is {}", schema, kRecordSchema));
+        return fail(ErrorCode::invalid,
+                    fmt::format("the record has schema {}, known is {}", schema, kRecordSchema));
     }
     auto identity = read_identity(*json);
     if (!identity) return fail(identity.error());
@@ -56,7 +57,8 @@ Result<TimePoint> read_time(const Json& json, std::string_view name) {
 
 Status read_channels(const Json& json, std::vector<Channel>& channels) {
     const auto* list = json.find("channels");
-    if (!list || !list->as_array() || list->as_array()->empty() || list->as_array()->size() > kChannels.size()) {
+    if (!list || !list->as_array() || list->as_array()->empty() ||
+        list->as_array()->size() > kChannels.size()) {
         return fail(ErrorCode::invalid, "channels is not a list of one to three channels");
     }
     for (const auto& item : *list->as_array()) {
@@ -99,7 +101,8 @@ Result<RequestRecord> decode_notification(const Envelope& envelope) {
     n.lane = *lane;
     if (auto status = read_times(json, n); !status) return fail(status.error());
     if (!is_valid_client_id(json.text("user_id"))) return fail(ErrorCode::invalid, "user_id is not valid");
-    if (!is_valid_client_id(json.text("template_id"))) return fail(ErrorCode::invalid, "template_id is not valid");
+    if (!is_valid_client_id(json.text("template_id")))
+        return fail(ErrorCode::invalid, "template_id is not valid");
     n.user_id = UserId(std::string(json.text("user_id")));
     n.template_id = TemplateId(std::string(json.text("template_id")));
     const auto version = json.integer("template_version");
@@ -171,7 +174,8 @@ Result<DeliveryRecord> decode_delivery(std::string_view text) {
     if (!envelope) return fail(envelope.error());
     const auto delivery = read_delivery(*envelope);
     const auto attempt = envelope->json.integer("attempt");
-    if (envelope->type != "delivery" || !delivery || delivery->ordinal < 1 || attempt < 1 || attempt > 1'000'000) {
+    if (envelope->type != "delivery" || !delivery || delivery->ordinal < 1 || attempt < 1 ||
+        attempt > 1'000'000) {
         return fail(ErrorCode::invalid, "the record does not name a delivery and an attempt");
     }
     return DeliveryRecord{envelope->tenant, *delivery, static_cast<int>(attempt)};
@@ -197,8 +201,13 @@ Result<ReceiptRecord> decode_receipt(std::string_view text) {
         attempt < 1 || attempt > 1'000'000 || !at) {
         return fail(ErrorCode::invalid, "the record is not a receipt for an attempt");
     }
-    return ReceiptRecord{envelope->tenant, *delivery, std::string(envelope->json.text("provider")),
-                         static_cast<int>(attempt), *state, std::string(envelope->json.text("reference")), *at};
+    return ReceiptRecord{envelope->tenant,
+                         *delivery,
+                         std::string(envelope->json.text("provider")),
+                         static_cast<int>(attempt),
+                         *state,
+                         std::string(envelope->json.text("reference")),
+                         *at};
 }
 
 std::string encode(const EventRecord& record) {

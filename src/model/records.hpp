@@ -10,8 +10,8 @@
 
 namespace herald {
 
-// The records of the log (formats.md, Records). Every decode validates as the api does, since others may produce
-// to `requests`; the error's message says what is wrong with the record.
+// The records of the log (formats.md, Records). Every decode validates as the api does, since others may
+// produce to `requests`; the error's message says what is wrong with the record.
 
 inline constexpr int kRecordSchema = 1;
 

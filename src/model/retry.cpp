@@ -9,8 +9,9 @@ namespace herald {
 namespace {
 
 Millis backoff(const RetryPolicy& policy, int tries, double jitter) {
-    const double ceiling = std::min(static_cast<double>(policy.cap.count()),
-                                    static_cast<double>(policy.base.count()) * std::exp2(std::max(0, tries - 1)));
+    const double ceiling =
+        std::min(static_cast<double>(policy.cap.count()),
+                 static_cast<double>(policy.base.count()) * std::exp2(std::max(0, tries - 1)));
     return Millis{static_cast<std::int64_t>(ceiling * jitter)};
 }
 
@@ -26,7 +27,8 @@ Decision given_up(const EndedAttempt& attempt, DeliveryState verdict, int tries,
 Decision retry(const EndedAttempt& attempt, Millis wait, int tries, std::string reason) {
     const auto at = attempt.now + wait;
     if (at >= attempt.deadline) {
-        return given_up(attempt, DeliveryState::expired, tries, "deadline before the next try, after " + reason);
+        return given_up(attempt, DeliveryState::expired, tries,
+                        "deadline before the next try, after " + reason);
     }
     return {DeliveryState::retrying, at, tries, std::move(reason)};
 }
@@ -37,8 +39,12 @@ struct Decider {
     double jitter;
     std::string reason;
 
-    Decision operator()(const Accepted&) const { return final_decision(DeliveryState::sent, attempt.tries, ""); }
-    Decision operator()(const Rejected&) const { return given_up(attempt, DeliveryState::failed, attempt.tries, reason); }
+    Decision operator()(const Accepted&) const {
+        return final_decision(DeliveryState::sent, attempt.tries, "");
+    }
+    Decision operator()(const Rejected&) const {
+        return given_up(attempt, DeliveryState::failed, attempt.tries, reason);
+    }
 
     Decision operator()(const Deferred& deferred) const {
         if (deferred.at_once) {
@@ -46,7 +52,8 @@ struct Decider {
             return retry(attempt, pause, attempt.tries, reason);
         }
         const int tries = attempt.tries + 1;
-        if (tries >= policy.max_tries) return given_up(attempt, DeliveryState::failed, tries, "retries exhausted: " + reason);
+        if (tries >= policy.max_tries)
+            return given_up(attempt, DeliveryState::failed, tries, "retries exhausted: " + reason);
         return retry(attempt, deferred.wait + backoff(policy, tries, jitter), tries, reason);
     }
 
@@ -55,14 +62,18 @@ struct Decider {
         if (attempt.guarantee == Guarantee::at_most_once || tries >= policy.max_tries) {
             return final_decision(DeliveryState::unknown, tries, reason);
         }
-        const auto left = std::max(Millis{0}, std::chrono::duration_cast<Millis>(attempt.deadline - attempt.now));
-        const auto wait = std::min(policy.reconcile(attempt.channel), left / 2) + backoff(policy, tries, jitter);
-        if (attempt.now + wait >= attempt.deadline) return final_decision(DeliveryState::unknown, tries, reason);
+        const auto left =
+            std::max(Millis{0}, std::chrono::duration_cast<Millis>(attempt.deadline - attempt.now));
+        const auto wait =
+            std::min(policy.reconcile(attempt.channel), left / 2) + backoff(policy, tries, jitter);
+        if (attempt.now + wait >= attempt.deadline)
+            return final_decision(DeliveryState::unknown, tries, reason);
         return {DeliveryState::retrying, attempt.now + wait, tries, reason};
     }
 
     Decision operator()(const Unusable& unusable) const {
-        if (unusable.scope != Scope::account) return given_up(attempt, DeliveryState::failed, attempt.tries, reason);
+        if (unusable.scope != Scope::account)
+            return given_up(attempt, DeliveryState::failed, attempt.tries, reason);
         return retry(attempt, Millis{0}, attempt.tries, reason);
     }
 };
@@ -75,14 +86,18 @@ std::string with_detail(std::string_view what, const std::string& detail) {
 
 Millis RetryPolicy::reconcile(Channel channel) const {
     switch (channel) {
-        case Channel::push: return reconcile_push;
-        case Channel::sms: return reconcile_sms;
-        case Channel::email: return reconcile_email;
+        case Channel::push:
+            return reconcile_push;
+        case Channel::sms:
+            return reconcile_sms;
+        case Channel::email:
+            return reconcile_email;
     }
     return reconcile_push;
 }
 
-Decision decide(const Outcome& outcome, const EndedAttempt& attempt, const RetryPolicy& policy, double jitter) {
+Decision decide(const Outcome& outcome, const EndedAttempt& attempt, const RetryPolicy& policy,
+                double jitter) {
     return std::visit(Decider{attempt, policy, jitter, reason_of(outcome)}, outcome);
 }
 

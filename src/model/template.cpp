@@ -11,8 +11,8 @@ constexpr std::size_t kMaxPartBytes = 64 * 1024;
 constexpr std::size_t kMaxLocales = 50;
 constexpr std::size_t kMaxPushData = 50;
 
-std::optional<liquid::Template> compile_part(ObjectReader& reader, std::string_view name, liquid::Escaping escaping,
-                                             std::vector<FieldError>& errors) {
+std::optional<liquid::Template> compile_part(ObjectReader& reader, std::string_view name,
+                                             liquid::Escaping escaping, std::vector<FieldError>& errors) {
     const auto source = reader.string(name, {.min = 1, .max = kMaxPartBytes});
     if (!source) return std::nullopt;
     auto compiled = liquid::Template::compile(*source, escaping);
@@ -41,7 +41,8 @@ std::map<std::string, liquid::Template> read_push_data(const Json& json, const s
     return data;
 }
 
-std::optional<PushContent> read_push(const Json& json, const std::string& path, std::vector<FieldError>& errors) {
+std::optional<PushContent> read_push(const Json& json, const std::string& path,
+                                     std::vector<FieldError>& errors) {
     ObjectReader reader(json, path, errors);
     auto title = compile_required(reader, "title", errors);
     auto body = compile_required(reader, "body", errors);
@@ -58,7 +59,8 @@ std::optional<PushContent> read_push(const Json& json, const std::string& path, 
     return PushContent{*std::move(title), *std::move(body), std::move(data)};
 }
 
-std::optional<SmsContent> read_sms(const Json& json, const std::string& path, std::vector<FieldError>& errors) {
+std::optional<SmsContent> read_sms(const Json& json, const std::string& path,
+                                   std::vector<FieldError>& errors) {
     ObjectReader reader(json, path, errors);
     auto body = compile_required(reader, "body", errors);
     reader.refuse_unknown();
@@ -66,12 +68,14 @@ std::optional<SmsContent> read_sms(const Json& json, const std::string& path, st
     return SmsContent{*std::move(body)};
 }
 
-std::optional<EmailContent> read_email(const Json& json, const std::string& path, std::vector<FieldError>& errors) {
+std::optional<EmailContent> read_email(const Json& json, const std::string& path,
+                                       std::vector<FieldError>& errors) {
     ObjectReader reader(json, path, errors);
     auto subject = compile_required(reader, "subject", errors);
     auto html = compile_part(reader, "html", liquid::Escaping::html, errors);
     auto text = compile_part(reader, "text", liquid::Escaping::none, errors);
-    if (!reader.has("html") && !reader.has("text")) reader.error("html", "required", "html or text is required");
+    if (!reader.has("html") && !reader.has("text"))
+        reader.error("html", "required", "html or text is required");
     reader.refuse_unknown();
     if (!subject) return std::nullopt;
     return EmailContent{*std::move(subject), std::move(html), std::move(text)};
@@ -82,7 +86,8 @@ LocaleContent read_content(const Json& json, const std::string& path, std::vecto
     ObjectReader reader(json, path, errors);
     if (const auto* push = reader.object("push")) content.push = read_push(*push, path + ".push", errors);
     if (const auto* sms = reader.object("sms")) content.sms = read_sms(*sms, path + ".sms", errors);
-    if (const auto* email = reader.object("email")) content.email = read_email(*email, path + ".email", errors);
+    if (const auto* email = reader.object("email"))
+        content.email = read_email(*email, path + ".email", errors);
     reader.refuse_unknown();
     const auto* members = json.as_object();
     const bool nothing = members && std::all_of(members->begin(), members->end(),
@@ -93,9 +98,12 @@ LocaleContent read_content(const Json& json, const std::string& path, std::vecto
 
 bool content_has(const LocaleContent& content, Channel channel) {
     switch (channel) {
-        case Channel::push: return content.push.has_value();
-        case Channel::sms: return content.sms.has_value();
-        case Channel::email: return content.email.has_value();
+        case Channel::push:
+            return content.push.has_value();
+        case Channel::sms:
+            return content.sms.has_value();
+        case Channel::email:
+            return content.email.has_value();
     }
     return false;
 }
@@ -106,7 +114,8 @@ void collect_missing(const liquid::Template& part, const Json& data, std::vector
     }
 }
 
-void collect_missing(const LocaleContent& content, Channel channel, const Json& data, std::vector<std::string>& paths) {
+void collect_missing(const LocaleContent& content, Channel channel, const Json& data,
+                     std::vector<std::string>& paths) {
     if (!content_has(content, channel)) return;
     switch (channel) {
         case Channel::push:
@@ -114,7 +123,9 @@ void collect_missing(const LocaleContent& content, Channel channel, const Json& 
             collect_missing(content.push->body, data, paths);
             for (const auto& [name, value] : content.push->data) collect_missing(value, data, paths);
             return;
-        case Channel::sms: collect_missing(content.sms->body, data, paths); return;
+        case Channel::sms:
+            collect_missing(content.sms->body, data, paths);
+            return;
         case Channel::email:
             collect_missing(content.email->subject, data, paths);
             if (content.email->html) collect_missing(*content.email->html, data, paths);
@@ -125,11 +136,13 @@ void collect_missing(const LocaleContent& content, Channel channel, const Json& 
 
 void read_head(ObjectReader& reader, Template& tmpl) {
     if (const auto id = reader.required_string("id", {.max = 255})) {
-        if (!is_valid_client_id(*id)) reader.error("id", "format", "must have 1 to 255 bytes without control characters");
+        if (!is_valid_client_id(*id))
+            reader.error("id", "format", "must have 1 to 255 bytes without control characters");
         tmpl.id = TemplateId(*id);
     }
     if (auto category = reader.string("category", {.max = 255})) tmpl.category = *std::move(category);
-    if (!is_valid_client_id(tmpl.category)) reader.error("category", "format", "must not have control characters");
+    if (!is_valid_client_id(tmpl.category))
+        reader.error("category", "format", "must not have control characters");
     if (const auto text = reader.string("guarantee", {.max = 32})) {
         const auto guarantee = parse_guarantee(*text);
         if (!guarantee) reader.error("guarantee", "enum", "must be at_least_once or at_most_once");
@@ -190,7 +203,8 @@ Template read_template(const Json& body, std::vector<FieldError>& errors) {
         } else {
             for (const auto& [name, content] : *translations->as_object()) {
                 const std::string path = "translations." + name;
-                if (name == tmpl.locale) errors.push_back({path, "duplicate", "is the template's own locale"});
+                if (name == tmpl.locale)
+                    errors.push_back({path, "duplicate", "is the template's own locale"});
                 else tmpl.locales[name] = read_content(content, path, errors);
             }
         }

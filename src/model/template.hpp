@@ -43,7 +43,8 @@ struct Template {
     Lane lane = Lane::normal;
     std::int64_t ttl_s = 86'400;
     std::string locale = "en";
-    std::map<std::string, LocaleContent, std::less<>> locales;  ///< the template's own locale and its translations
+    std::map<std::string, LocaleContent, std::less<>>
+        locales;  ///< the template's own locale and its translations
 
     /// The channels that the template's own locale has.
     std::vector<Channel> channels() const;
@@ -55,8 +56,8 @@ struct Template {
 };
 using TemplatePtr = std::shared_ptr<const Template>;
 
-/// Reads and compiles the body of POST templates; everything wrong goes to `errors`, with line and column where
-/// it is Liquid. `translations` holds for each locale an object shaped as `channels`.
+/// Reads and compiles the body of POST templates; everything wrong goes to `errors`, with line and column
+/// where it is Liquid. `translations` holds for each locale an object shaped as `channels`.
 Template read_template(const Json& body, std::vector<FieldError>& errors);
 
 }  // namespace herald

@@ -45,7 +45,9 @@ std::optional<Lane> parse_lane(std::string_view text) { return value_of<Lane>(kL
 std::string_view to_string(Channel channel) { return name_of<Channel>(kChannelNames, channel); }
 std::optional<Channel> parse_channel(std::string_view text) { return value_of<Channel>(kChannelNames, text); }
 std::string_view to_string(Platform platform) { return name_of<Platform>(kPlatformNames, platform); }
-std::optional<Platform> parse_platform(std::string_view text) { return value_of<Platform>(kPlatformNames, text); }
+std::optional<Platform> parse_platform(std::string_view text) {
+    return value_of<Platform>(kPlatformNames, text);
+}
 std::string_view to_string(Route route) { return name_of<Route>(kRouteNames, route); }
 std::optional<Route> parse_route(std::string_view text) { return value_of<Route>(kRouteNames, text); }
 std::string_view to_string(Guarantee guarantee) { return name_of<Guarantee>(kGuaranteeNames, guarantee); }
@@ -56,9 +58,12 @@ std::optional<Guarantee> parse_guarantee(std::string_view text) {
 Channel channel_of(Route route) {
     switch (route) {
         case Route::push_apns:
-        case Route::push_fcm: return Channel::push;
-        case Route::sms: return Channel::sms;
-        case Route::email: return Channel::email;
+        case Route::push_fcm:
+            return Channel::push;
+        case Route::sms:
+            return Channel::sms;
+        case Route::email:
+            return Channel::email;
     }
     return Channel::push;
 }

@@ -15,8 +15,8 @@ struct CurlClientOptions {
     std::string ca_file;  ///< PEM; empty means the system's
 };
 
-/// HTTP/1.1 by libcurl's multi interface with socket_action on one thread. Bodies are given by a read function
-/// whose seek function fails, because libcurl otherwise repeats a POST on a connection that died.
+/// HTTP/1.1 by libcurl's multi interface with socket_action on one thread. Bodies are given by a read
+/// function whose seek function fails, because libcurl otherwise repeats a POST on a connection that died.
 std::unique_ptr<HttpClient> make_curl_client(const CurlClientOptions& options);
 
 }  // namespace herald::net

@@ -26,7 +26,8 @@ struct HttpRequest {
     std::string url;  ///< absolute: scheme, host, port, path, query
     Headers headers;  ///< without Host and Content-Length, which the client adds
     std::string body;
-    Millis deadline{10'000};  ///< from `send` to the last byte of the answer, queueing and connecting included
+    Millis deadline{
+        10'000};  ///< from `send` to the last byte of the answer, queueing and connecting included
 };
 
 struct HttpResponse {
@@ -37,11 +38,11 @@ struct HttpResponse {
 
 /// No whole answer came.
 struct HttpFailure {
-    /// The last byte of the request was handed to the connection: the other side may have acted on it. False is
-    /// a promise that it did not get a whole request.
+    /// The last byte of the request was handed to the connection: the other side may have acted on it. False
+    /// is a promise that it did not get a whole request.
     bool request_written = false;
-    /// The other side said that it has not processed it (HTTP/2 REFUSED_STREAM, or above GOAWAY's last stream);
-    /// `request_written` is false then, and the same request may be sent again at once.
+    /// The other side said that it has not processed it (HTTP/2 REFUSED_STREAM, or above GOAWAY's last
+    /// stream); `request_written` is false then, and the same request may be sent again at once.
     bool not_processed = false;
     std::string detail;
 };
@@ -52,7 +53,8 @@ using HttpResult = tl::expected<HttpResponse, HttpFailure>;
 class HttpClient {
 public:
     struct Callbacks {
-        /// The last byte of the request was handed to the connection. At most once, before `done`; may be empty.
+        /// The last byte of the request was handed to the connection. At most once, before `done`; may be
+        /// empty.
         std::function<void()> written;
         /// Exactly once, also when the client is destroyed. On the client's thread; it must not block.
         std::function<void(HttpResult)> done;
@@ -64,7 +66,8 @@ public:
 
 /// `a=1&b=x%20y` with every byte outside RFC 3986's unreserved set encoded.
 std::string form_encode(const std::vector<std::pair<std::string, std::string>>& fields);
-/// The fields of a query or form body in their order. Bytes that are not properly encoded are taken as they stand.
+/// The fields of a query or form body in their order. Bytes that are not properly encoded are taken as they
+/// stand.
 std::vector<std::pair<std::string, std::string>> form_decode(std::string_view text);
 std::string percent_decode(std::string_view text);
 

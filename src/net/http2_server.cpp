@@ -105,8 +105,8 @@ public:
     void reset(StreamId stream, bool whole_connection);
     void refuse(StreamId stream);
     void go_away(StreamId stream, std::string_view debug_data);
-    /// From any thread, before `go_away`: streams from this one on count as not processed, also those whose bytes
-    /// are here already.
+    /// From any thread, before `go_away`: streams from this one on count as not processed, also those whose
+    /// bytes are here already.
     void take_none_from(StreamId stream);
 
     void handshake_done() override;

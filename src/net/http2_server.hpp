@@ -7,8 +7,8 @@
 
 namespace herald::net {
 
-/// An HTTP/2 server over TLS with the same handler as HttpServer, for the simulators. A client without ALPN is
-/// taken as h2. When `max_concurrent_streams` is exceeded the stream is refused (REFUSED_STREAM).
+/// An HTTP/2 server over TLS with the same handler as HttpServer, for the simulators. A client without ALPN
+/// is taken as h2. When `max_concurrent_streams` is exceeded the stream is refused (REFUSED_STREAM).
 class Http2Server {
 public:
     static Result<std::unique_ptr<Http2Server>> start(const ServerOptions& options, RequestHandler& handler);

@@ -11,8 +11,8 @@ namespace herald::net {
 /// are answered one after the other. `Expect: 100-continue` is honoured. Thread-safe.
 class HttpServer {
 public:
-    /// Listens and serves from here on. `handler` must outlive the server. `unavailable` when the address cannot
-    /// be bound.
+    /// Listens and serves from here on. `handler` must outlive the server. `unavailable` when the address
+    /// cannot be bound.
     static Result<std::unique_ptr<HttpServer>> start(const ServerOptions& options, RequestHandler& handler);
 
     virtual ~HttpServer() = default;

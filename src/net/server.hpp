@@ -26,8 +26,8 @@ public:
     virtual ~Exchange() = default;
     virtual const ServerRequest& request() const = 0;
 
-    /// Answers; the second and later calls do nothing. `written` is told whether the whole answer was handed to
-    /// the connection's socket; it may be empty.
+    /// Answers; the second and later calls do nothing. `written` is told whether the whole answer was handed
+    /// to the connection's socket; it may be empty.
     virtual void respond(HttpResponse response, std::function<void(bool complete)> written = {}) = 0;
 
     /// For simulators: breaks off without an answer. HTTP/1 closes the connection with RST, HTTP/2 resets the
@@ -56,8 +56,8 @@ public:
     virtual void on_head(const std::shared_ptr<Exchange>&) {}
     virtual void on_request(std::shared_ptr<Exchange> exchange) = 0;
 
-    /// Bad requests that never reach `on_request`: 400 malformed, 408 too slow, 413 body, 431 head. The server
-    /// sends what this returns and closes.
+    /// Bad requests that never reach `on_request`: 400 malformed, 408 too slow, 413 body, 431 head. The
+    /// server sends what this returns and closes.
     virtual HttpResponse on_protocol_error(int status, std::string_view detail) {
         return {status, {{"content-type", "text/plain"}}, std::string(detail) + "\n"};
     }

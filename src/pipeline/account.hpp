@@ -26,7 +26,7 @@ public:
     CallSlots slots;
 
     /// Breaker, then call slots, then tokens (rule 3: all before the claim). `wait` says when to ask again.
-    /// While another lane waits for tokens, bulk gets at most 80 % of the rate, and a tenth is critical's alone.
+    /// While another lane waits for tokens, bulk gets at most 80 % of the rate; a tenth is critical's alone.
     struct Permits {
         int calls = 0;
         Millis wait{0};

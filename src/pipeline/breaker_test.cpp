@@ -34,8 +34,8 @@ TEST_F(BreakerTest, AFewFailuresProveNothing) {
 }
 
 TEST_F(BreakerTest, OpensWhenMostOfManyCallsFail) {
-    succeed(8);
-    fail(12);
+    succeed(4);
+    fail(16);
     EXPECT_EQ(breaker.state(), Breaker::State::open);
     EXPECT_EQ(breaker.allowance(), 0);
 }

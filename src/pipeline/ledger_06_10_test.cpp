@@ -149,6 +149,7 @@ TEST_F(Ledger, Ledger07_WhatIsPlannedPastTheDeadlineIsADecisionAndNoCall) {
     EXPECT_EQ(world.calls(), 0u);
     EXPECT_EQ(world.state(id), DeliveryState::expired);
     EXPECT_EQ(world.reason(id), "deadline_passed");
+    EXPECT_EQ(world.story(id).plans.at(1).entries.at(0).state, DeliveryState::expired);
 }
 
 TEST_F(Ledger, Ledger07_AFirstAttemptPastTheDeadlineIsExpired) {
@@ -279,11 +280,12 @@ TEST_F(LedgerGates, Ledger07_GatesThatCannotBeReadAreNotOpen) {
     const auto id = plan_and_wait(minutes(5));
     world.switch_off(Channel::sms);
     world.limiter.left = 100;
-    world.before_claim = [this](const auto&) {
-        world.before_claim = nullptr;
-        world.store.fail_next(ErrorCode::unavailable, 2);
+    bool is_first = true;
+    world.after_claim = [&] {
+        if (std::exchange(is_first, false)) world.store.fail_next();
     };
     world.run();
+    EXPECT_FALSE(is_first);
     EXPECT_EQ(world.calls(), 0u);
     EXPECT_EQ(world.state(id), DeliveryState::skipped);
 }

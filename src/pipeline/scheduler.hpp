@@ -14,8 +14,8 @@ namespace herald {
 /// and only while the lane they go to is not behind.
 class Scheduler final : public Stage {
 public:
-    /// `call_deadlines`: how long a call of a route may take. A record that is being called is unfinished that
-    /// long, and its lane is not behind for that.
+    /// `call_deadlines`: how long a call of a route may take. A record that is being called is unfinished
+    /// that long, and its lane is not behind for that.
     Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, Metrics& metrics,
               std::map<Route, Millis> call_deadlines = {});
 

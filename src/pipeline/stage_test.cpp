@@ -131,32 +131,5 @@ TEST_F(StageThreadTest, ADeadlineCutsItOff) {
     EXPECT_GT(stage.in_flight(), 0);
 }
 
-TEST(ReadinessTest, IsReadyOnceStartedAndWhileAllAreWell) {
-    Readiness readiness;
-    EXPECT_FALSE(readiness.ready());
-    readiness.set_started();
-    EXPECT_TRUE(readiness.ready());
-    readiness.ill("sender.sms.normal", "no store");
-    EXPECT_FALSE(readiness.ready());
-    readiness.well("sender.sms.normal");
-    EXPECT_TRUE(readiness.ready());
-}
-
-TEST(ReadinessTest, IsNotReadyWhileItStops) {
-    Readiness readiness;
-    readiness.set_started();
-    readiness.set_stopping();
-    EXPECT_FALSE(readiness.ready());
-}
-
-TEST(ReadinessTest, TellsTheLatestReasonOfEachIllPart) {
-    Readiness readiness;
-    readiness.ill("log", "slow");
-    readiness.ill("log", "full");
-    readiness.ill("store", "locked");
-    const std::map<std::string, std::string> expected{{"log", "full"}, {"store", "locked"}};
-    EXPECT_EQ(readiness.ill_parts(), expected);
-}
-
 }  // namespace
 }  // namespace herald

@@ -30,9 +30,9 @@ enum class ClaimVerdict {
     in_doubt,       ///< a claim past its lease: attempt `attempt` may have been sent; settle it as unknown
     past_deadline,  ///< not begun; close it as expired
     needs_gates,    ///< not begun; planned more than 60 s ago: pass the gates, then claim with gates_passed
-    settled,        ///< final already, or this attempt has ended: append its event again, then finish the record
-    superseded,     ///< a later attempt exists, or an earlier one is still open: nothing to do
-    not_planned,    ///< no stored plan has this delivery
+    settled,     ///< final already, or this attempt has ended: append its event again, then finish the record
+    superseded,  ///< a later attempt exists, or an earlier one is still open: nothing to do
+    not_planned,  ///< no stored plan has this delivery
 };
 
 /// What the sender needs of the notification; shared by the deliveries of one claim batch.
@@ -90,22 +90,24 @@ struct Closure {
     TimePoint at{};
 };
 
-/// Claims and their ends. A method is one transaction. Ids are unique inside a batch; results come in its order.
-/// The store's own clock decides about leases, deadlines and gates. Thread-safe, synchronous.
+/// Claims and their ends. A method is one transaction. Ids are unique inside a batch; results come in its
+/// order. The store's own clock decides about leases, deadlines and gates. Thread-safe, synchronous.
 class DeliveryStore {
 public:
     virtual ~DeliveryStore() = default;
 
-    virtual Result<std::vector<ClaimResult>> claim(std::span<const ClaimRequest> requests, ClaimToken token) = 0;
+    virtual Result<std::vector<ClaimResult>> claim(std::span<const ClaimRequest> requests,
+                                                   ClaimToken token) = 0;
     /// Rules 4 and 5: raises the attempt, newest or older; what does not raise has no effect.
     virtual Result<std::vector<SettleResult>> settle(std::span<const Settlement> settlements) = 0;
-    /// Under the claim's key: has no effect on a delivery whose attempt `attempt` has begun. `raised` says whether it
-    /// had one.
+    /// Under the claim's key: has no effect on a delivery whose attempt `attempt` has begun. `raised` says
+    /// whether it had one.
     virtual Result<std::vector<SettleResult>> close_deliveries(std::span<const Closure> closures) = 0;
     /// Raises attempts by what providers tell later. Receipts for attempts nobody knows have no effect.
     virtual Result<std::vector<SettleResult>> apply_receipts(std::span<const ReceiptRecord> receipts) = 0;
 
-    /// Embedded only, at start: no other process can hold a claim, so every claim begun before now is past its lease.
+    /// Embedded only, at start: no other process can hold a claim, so every claim begun before now is past
+    /// its lease.
     virtual Status declare_claims_dead() = 0;
 };
 

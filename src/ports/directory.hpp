@@ -19,15 +19,16 @@ class Directory {
 public:
     virtual ~Directory() = default;
 
-    /// Replaces the whole user, devices included. A token belongs to whoever put it last. A device that stays keeps
-    /// its time of registration.
+    /// Replaces the whole user, devices included. A token belongs to whoever put it last. A device that stays
+    /// keeps its time of registration.
     virtual Status put_user(const TenantId& tenant, const User& user, TimePoint now) = 0;
     virtual Result<std::optional<User>> get_user(const TenantId& tenant, const UserId& id) = 0;
-    /// Removes the person, preferences and devices, and closes what is open for them as cancelled; leaves (hash, erased_at).
-    /// False when there was nobody.
+    /// Removes the person, preferences and devices, and closes what is open for them as cancelled; leaves
+    /// (hash, erased_at). False when there was nobody.
     virtual Result<bool> erase_user(const TenantId& tenant, const UserId& id, TimePoint now) = 0;
 
-    virtual Status put_preferences(const TenantId& tenant, const UserId& id, const Preferences& preferences) = 0;
+    virtual Status put_preferences(const TenantId& tenant, const UserId& id,
+                                   const Preferences& preferences) = 0;
     /// Empty for a person who never said anything.
     virtual Result<Preferences> get_preferences(const TenantId& tenant, const UserId& id) = 0;
 

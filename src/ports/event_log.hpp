@@ -35,8 +35,9 @@ struct LogRecord {
 /// How far a group is in one partition.
 struct LogPosition {
     int partition = 0;
-    std::int64_t next_offset = 0;              ///< everything below is finished
-    std::optional<TimePoint> oldest_unfinished;  ///< append time of the record at next_offset; none when there is none
+    std::int64_t next_offset = 0;  ///< everything below is finished
+    std::optional<TimePoint>
+        oldest_unfinished;  ///< append time of the record at next_offset; none when there is none
 };
 
 /// One member of a group, reading one topic. For one thread.
@@ -44,11 +45,12 @@ class LogConsumer {
 public:
     virtual ~LogConsumer() = default;
 
-    /// Up to `max` records of the partitions that this consumer holds, in order within each; waits up to `wait`
-    /// for the first. After a partition changed hands its unfinished records come again.
+    /// Up to `max` records of the partitions that this consumer holds, in order within each; waits up to
+    /// `wait` for the first. After a partition changed hands its unfinished records come again.
     virtual Result<std::vector<LogRecord>> poll(std::size_t max, Millis wait) = 0;
 
-    /// Forgets what lies below the positions. A position of a partition that this consumer has lost is ignored.
+    /// Forgets what lies below the positions. A position of a partition that this consumer has lost is
+    /// ignored.
     virtual Status commit(const std::vector<LogPosition>& positions) = 0;
 
     /// Partitions lost since the last call: the tracker drops what it knows of them.
@@ -60,19 +62,21 @@ class EventLog {
 public:
     virtual ~EventLog() = default;
 
-    /// Appends all records, or none that could be told. `done` is called exactly once, on the log's thread, never
-    /// inside this call, also when the log closes: success means durable on disk. `busy`: certainly nothing was
-    /// enqueued (full). Any other error: it may have been.
+    /// Appends all records, or none that could be told. `done` is called exactly once, on the log's thread,
+    /// never inside this call, also when the log closes: success means durable on disk. `busy`: certainly
+    /// nothing was enqueued (full). Any other error: it may have been.
     virtual void append(std::vector<NewRecord> records, std::function<void(Status)> done) = 0;
 
     /// The same, waiting for it. For stages, never for an io thread.
     Status append_and_wait(std::vector<NewRecord> records);
 
-    virtual Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group, const std::string& topic) = 0;
+    virtual Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group,
+                                                           const std::string& topic) = 0;
 
-    /// The append time of the oldest record that the group has not finished in any partition, at most 1 s old.
-    /// An error means unknown; an empty optional that everything is finished.
-    virtual Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group, const std::string& topic) = 0;
+    /// The append time of the oldest record that the group has not finished in any partition, at most 1 s
+    /// old. An error means unknown; an empty optional that everything is finished.
+    virtual Result<std::optional<TimePoint>> oldest_unfinished(const std::string& group,
+                                                               const std::string& topic) = 0;
 
     struct Lag {
         std::string group;
@@ -87,7 +91,8 @@ public:
     virtual double level() const = 0;
 };
 
-/// Remembers which polled records are finished and tells the prefix that may be forgotten. A value, for one thread.
+/// Remembers which polled records are finished and tells the prefix that may be forgotten. A value, for one
+/// thread.
 class FinishedPrefix {
 public:
     void polled(const LogRecord& record);

@@ -36,8 +36,9 @@ class IdempotencyStore {
 public:
     virtual ~IdempotencyStore() = default;
 
-    /// Inserts what is not there, one transaction, and returns what stands. A row that was found again with the same hash
-    /// and is past its in_flight_until gets the caller's in_flight_until, and is returned with the old one.
+    /// Inserts what is not there, one transaction, and returns what stands. A row that was found again with
+    /// the same hash and is past its in_flight_until gets the caller's in_flight_until, and is returned with
+    /// the old one.
     virtual Result<std::vector<Remembered>> remember(std::span<const IdempotencyRow> rows) = 0;
     /// Removes rows accepted before `before`, at most `limit`; returns how many.
     virtual Result<std::size_t> forget(TimePoint before, std::size_t limit) = 0;

@@ -31,6 +31,7 @@ std::string Story::reason() const {
         const bool decides = fold_deliveries(std::span(&delivery.state, 1), false) == decided;
         if (decides && !delivery.reason.empty()) return delivery.reason;
     }
+    if (decided == NotificationState::cancelled) return cancel_reason;
     return "";
 }
 

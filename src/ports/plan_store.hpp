@@ -19,8 +19,10 @@ struct NewPlan {
 /// What stands in the store after the call: the first stored plan of that step, not necessarily the caller's.
 struct StoredPlan {
     Plan plan;
-    bool cancelled = false;  ///< a cancel came first; its open deliveries are closed, nothing is to be appended
-    /// Deliveries of the plan that have a row already (claimed or closed); nothing is to be appended for them.
+    bool cancelled =
+        false;  ///< a cancel came first; its open deliveries are closed, nothing is to be appended
+    /// Deliveries of the plan that have a row already (claimed or closed); nothing is to be appended for
+    /// them.
     std::vector<int> begun;
 };
 
@@ -49,6 +51,7 @@ struct Story {
     std::vector<Plan> plans;  ///< by step
     std::vector<DeliveryView> deliveries;
     std::optional<TimePoint> cancelled_at;
+    std::string cancel_reason;  ///< "cancelled" or "erased", with cancelled_at
     std::string failed_reason;  ///< its record was refused; no plan follows
 
     NotificationState state() const;
@@ -78,17 +81,18 @@ struct OpenDeliveries {
     bool reached_end = false;
 };
 
-/// Notifications and their plans. A method is one transaction. Thread-safe, synchronous; for stages, not io threads.
+/// Notifications and their plans. A method is one transaction. Thread-safe, synchronous; for stages, not io
+/// threads.
 class PlanStore {
 public:
     virtual ~PlanStore() = default;
 
-    /// Rule 1: inserts what is not there (notification, plan, the `continue` timer of a wait), reads back. Same order
-    /// as given. `refused_content` when something in the batch cannot be stored.
+    /// Rule 1: inserts what is not there (notification, plan, the `continue` timer of a wait), reads back.
+    /// Same order as given. `refused_content` when something in the batch cannot be stored.
     virtual Result<std::vector<StoredPlan>> store_plans(std::span<const NewPlan> plans) = 0;
 
-    /// The notifications of due steps, in the order asked; nothing where the store does not know one, or does not
-    /// know that step as waited for.
+    /// The notifications of due steps, in the order asked; nothing where the store does not know one, or does
+    /// not know that step as waited for.
     struct StepRef {
         TenantId tenant;
         NotificationId id;
@@ -106,12 +110,14 @@ public:
     /// begun or that waits for a retry. `too_late` when none was left to close.
     virtual Result<CancelResult> cancel(const TenantId& tenant, const NotificationId& id, TimePoint now) = 0;
 
-    /// Rule 9: walks notifications in the order of their ids, those planned before `planned_before`, at most `limit`.
+    /// Rule 9: walks notifications in the order of their ids, those planned before `planned_before`, at most
+    /// `limit`.
     virtual Result<OpenDeliveries> find_open(std::optional<NotificationId> after, TimePoint planned_before,
                                              std::size_t limit) = 0;
 
-    /// Removes those whose id was drawn before that time, oldest first, at most `limit`, with plans, deliveries and
-    /// attempts; returns how many. Timers of theirs fall to the claim, which finds nothing planned.
+    /// Removes those whose id was drawn before that time, oldest first, at most `limit`, with plans,
+    /// deliveries and attempts; returns how many. Timers of theirs fall to the claim, which finds nothing
+    /// planned.
     virtual Result<std::size_t> drop_notifications(TimePoint accepted_before, std::size_t limit) = 0;
 };
 

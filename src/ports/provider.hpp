@@ -23,14 +23,14 @@ struct FinishedCall {
     TimePoint ended_at{};
 };
 
-/// A completion queue in front of one account at one provider. For one thread; the senders of three lanes have
-/// one each over the same account.
+/// A completion queue in front of one account at one provider. For one thread; the senders of three lanes
+/// have one each over the same account.
 class Provider {
 public:
     virtual ~Provider() = default;
 
-    /// Starts the calls; never blocks. Each comes out of take_finished exactly once, also when the provider hangs
-    /// (Unknown or Deferred at its deadline).
+    /// Starts the calls; never blocks. Each comes out of take_finished exactly once, also when the provider
+    /// hangs (Unknown or Deferred at its deadline).
     virtual void submit(std::vector<ProviderCall> calls) = 0;
     /// Finished calls in any order, at most `max`; waits up to `wait` for the first.
     virtual std::vector<FinishedCall> take_finished(std::size_t max, Millis wait) = 0;
@@ -38,7 +38,7 @@ public:
 
 /// What the wiring knows of an account.
 struct AccountTraits {
-    std::string name;      ///< `apns`, `twilio`: in logs, metrics and attempts
+    std::string name;  ///< `apns`, `twilio`: in logs, metrics and attempts
     Route route = Route::sms;
     Millis call_deadline{10'000};
     int max_in_flight = 64;

@@ -28,7 +28,8 @@ public:
     virtual Result<std::optional<StoredTemplate>> find_template(const TenantId& tenant, const TemplateId& id,
                                                                 std::optional<int> version) = 0;
     /// Newest versions in the order of their ids, those after `after`.
-    virtual Result<std::vector<StoredTemplate>> list_templates(const TenantId& tenant, const std::string& after,
+    virtual Result<std::vector<StoredTemplate>> list_templates(const TenantId& tenant,
+                                                               const std::string& after,
                                                                std::size_t limit) = 0;
 };
 

@@ -9,8 +9,8 @@
 
 namespace herald {
 
-/// retry: the next attempt of a delivery · step: a step to be planned · lease: look again at somebody's claim ·
-/// parked: waits for a breaker's probe.
+/// retry: the next attempt of a delivery · step: a step to be planned · lease: look again at somebody's claim
+/// · parked: waits for a breaker's probe.
 enum class TimerKind { retry, step, lease, parked };
 /// "retry", "continue", "lease", "parked"
 std::string_view to_string(TimerKind kind);
@@ -21,7 +21,7 @@ struct Timer {
     TimePoint due{};
     TimerKind kind = TimerKind::retry;
     TenantId tenant;
-    std::string key;  ///< record key of the user
+    std::string key;      ///< record key of the user
     DeliveryId delivery;  ///< ordinal 0 with kind `step`
     int attempt = 0;
     Route route = Route::push_apns;  ///< where a delivery goes back to; unused with kind `step`

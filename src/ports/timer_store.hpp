@@ -27,10 +27,12 @@ public:
         bool operator==(const HeldBack&) const = default;
     };
 
-    /// Timers of a lane that are due by the store's clock, earliest first. Only reads; past 20,000 timers that are
-    /// held back it may look no further.
+    /// Timers of a lane that are due by the store's clock, earliest first. Only reads; past 20,000 timers
+    /// that are held back it may look no further.
     virtual Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit, const HeldBack& held_back) = 0;
-    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit) { return take_due(lane, limit, HeldBack{}); }
+    Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit) {
+        return take_due(lane, limit, HeldBack{});
+    }
     virtual Status delete_timers(std::span<const Timer> timers) = 0;
 
     struct Level {

@@ -170,12 +170,18 @@ private:
                     wrong_value(join(path, field.name), value, "TYPE_ENUM");
                 }
                 break;
-            case Kind::text_map: texts_in_map(value, join(path, field.name)); break;
-            case Kind::text_list: texts_in_list(value, join(path, field.name)); break;
+            case Kind::text_map:
+                texts_in_map(value, join(path, field.name));
+                break;
+            case Kind::text_list:
+                texts_in_list(value, join(path, field.name));
+                break;
             case Kind::structure:
                 if (value.as_object() == nullptr) wrong_value(join(path, field.name), value, "Map");
                 break;
-            case Kind::message: message(value, *field.type, join(path, field.name)); break;
+            case Kind::message:
+                message(value, *field.type, join(path, field.name));
+                break;
         }
     }
 

@@ -87,12 +87,18 @@ void Reception::act(const std::shared_ptr<net::Exchange>& exchange, const FaultR
             delayed_.after(rule.wait + latency, this, [exchange] { exchange->reset(false); });
             break;
         case Fault::reset_after_body:
-        case Fault::answer_lost: later(latency, [exchange] { exchange->reset(false); }); break;
-        case Fault::close_connection: later(latency, [exchange] { exchange->reset(true); }); break;
+        case Fault::answer_lost:
+            later(latency, [exchange] { exchange->reset(false); });
+            break;
+        case Fault::close_connection:
+            later(latency, [exchange] { exchange->reset(true); });
+            break;
         case Fault::latency:
         case Fault::reset_before_body:
         case Fault::goaway:
-        case Fault::refused_stream: CHECK(false); break;  // these act elsewhere
+        case Fault::refused_stream:
+            CHECK(false);
+            break;  // these act elsewhere
     }
 }
 

@@ -122,12 +122,17 @@ net::HttpResponse Sendgrid::failure(int status, const net::ServerRequest&) const
     switch (status) {
         case 401:
             return error_answer(401, "The provided authorization grant is invalid, expired, or revoked");
-        case 403: return error_answer(403, "access forbidden");
-        case 413: return error_answer(413, "payload too large");
-        case 429: return throttled(to_millis(clock_.now()) / 1000);
+        case 403:
+            return error_answer(403, "access forbidden");
+        case 413:
+            return error_answer(413, "payload too large");
+        case 429:
+            return throttled(to_millis(clock_.now()) / 1000);
         case 502:
-        case 504: return {status, {{"content-type", "text/html"}}, "<html><title>Error</title></html>\n"};
-        default: return error_answer(status, status >= 500 ? "Internal server error" : "Bad Request");
+        case 504:
+            return {status, {{"content-type", "text/html"}}, "<html><title>Error</title></html>\n"};
+        default:
+            return error_answer(status, status >= 500 ? "Internal server error" : "Bad Request");
     }
 }
 

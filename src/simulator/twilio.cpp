@@ -74,8 +74,10 @@ net::HttpResponse error_answer(int status, int code, std::string_view message) {
 
 std::string message_of(int code, std::string_view from, std::string_view to) {
     switch (code) {
-        case 21211: return fmt::format("Invalid 'To' Phone Number: {}", to);
-        case 21212: return fmt::format("Invalid From Number (caller ID): {}", from);
+        case 21211:
+            return fmt::format("Invalid 'To' Phone Number: {}", to);
+        case 21212:
+            return fmt::format("Invalid From Number (caller ID): {}", from);
         case 21408:
             return fmt::format(
                 "Permission to send an SMS has not been enabled for the region indicated by the "
@@ -86,15 +88,19 @@ std::string message_of(int code, std::string_view from, std::string_view to) {
                 "The 'From' phone number provided ({}) is not a valid message-capable Twilio phone "
                 "number for this destination.",
                 from);
-        case 21610: return "Attempt to send to unsubscribed recipient";
-        case 21611: return "This 'From' number has exceeded the maximum number of queued messages";
+        case 21610:
+            return "Attempt to send to unsubscribed recipient";
+        case 21611:
+            return "This 'From' number has exceeded the maximum number of queued messages";
         case 21612:
             return fmt::format(
                 "The 'To' phone number: {}, is not currently reachable using the 'From' phone number: "
                 "{} via SMS.",
                 to, from);
-        case 21614: return fmt::format("To number: {}, is not a mobile number", to);
-        default: return "Bad request";
+        case 21614:
+            return fmt::format("To number: {}, is not a mobile number", to);
+        default:
+            return "Bad request";
     }
 }
 
@@ -105,12 +111,18 @@ struct Failure {
 
 Failure failure_of(int status) {
     switch (status) {
-        case 401: return {20003, "Authenticate"};
-        case 403: return {20005, "Account not active"};
-        case 404: return {20404, "The requested resource was not found"};
-        case 405: return {20004, "Method not allowed"};
-        case 429: return {20429, "Too Many Requests"};
-        case 503: return {20503, "Service unavailable"};
+        case 401:
+            return {20003, "Authenticate"};
+        case 403:
+            return {20005, "Account not active"};
+        case 404:
+            return {20404, "The requested resource was not found"};
+        case 405:
+            return {20004, "Method not allowed"};
+        case 429:
+            return {20429, "Too Many Requests"};
+        case 503:
+            return {20503, "Service unavailable"};
         default:
             return status >= 500 ? Failure{20500, "Internal Server Error"} : Failure{20001, "Bad request"};
     }

@@ -43,8 +43,8 @@ struct SqliteLogOptions {
     std::int64_t tail_bytes = 1024 * 1024;  ///< newest records kept in memory, per partition
     Millis commit_every{50};                ///< the longest that a finished position stays in memory only
     Millis sweep_every{100};
-    int checkpoint_pages = 4000;            ///< size of the WAL at which a commit also checkpoints
-    std::string vfs = {};  ///< empty = the system's
+    int checkpoint_pages = 4000;  ///< size of the WAL at which a commit also checkpoints
+    std::string vfs = {};         ///< empty = the system's
 };
 
 /// An EventLog in one SQLite file, for one process. Partitions are rows of a table; the file is written by

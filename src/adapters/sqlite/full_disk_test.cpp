@@ -26,7 +26,8 @@ protected:
     }
 
     Status append(int n) {
-        return log_->append_and_wait({NewRecord{kTopic, "key", fmt::format("{} {}", n, std::string(20'000, 'x')), ""}});
+        return log_->append_and_wait(
+            {NewRecord{kTopic, "key", fmt::format("{} {}", n, std::string(20'000, 'x')), ""}});
     }
     Status store_plan(int n) {
         const NewPlan batch[] = {{make_notification(n), make_plan()}};
@@ -34,9 +35,11 @@ protected:
         return stored ? Status{} : fail(stored.error());
     }
     std::string check(const std::string& file) {
-        auto database = sqlite::Database::open({.path = file, .query_only = true, .vfs = disk_.name()}).value();
+        auto database =
+            sqlite::Database::open({.path = file, .query_only = true, .vfs = disk_.name()}).value();
         auto& connection = database->connection();
-        return sqlite::guard("check", [&] { return connection.execAndGet("PRAGMA integrity_check").getString(); })
+        return sqlite::guard("check",
+                             [&] { return connection.execAndGet("PRAGMA integrity_check").getString(); })
             .value_or("cannot be checked");
     }
     /// The numbers that a new consumer reads, by offset.
@@ -78,11 +81,13 @@ TEST_F(FullDiskTest, PositionsThatFoundNoRoomAreWrittenLater) {
     const auto consumer = log_->subscribe("planner", kTopic).value();
     const auto polled = consumer->poll(1, Millis{0}).value();
     disk_.leave_room(0);
-    ASSERT_TRUE(consumer->commit({LogPosition{polled.at(0).partition, polled.at(0).offset + 1, std::nullopt}}));
+    ASSERT_TRUE(
+        consumer->commit({LogPosition{polled.at(0).partition, polled.at(0).offset + 1, std::nullopt}}));
     ASSERT_FALSE(append(2));
     disk_.make_room();
     log_->close();
-    auto database = sqlite::Database::open({.path = "log.db", .query_only = true, .vfs = disk_.name()}).value();
+    auto database =
+        sqlite::Database::open({.path = "log.db", .query_only = true, .vfs = disk_.name()}).value();
     const auto written = database->connection().execAndGet("SELECT max(next_offset) FROM positions").getInt();
     EXPECT_EQ(written, 1);
 }

@@ -79,7 +79,8 @@ public:
         auto database = sqlite::Database::open({.path = file, .query_only = true, .vfs = disk_->name()});
         if (!database) return database.error().message;
         auto& connection = (*database)->connection();
-        return sqlite::guard("check", [&] { return connection.execAndGet("PRAGMA integrity_check").getString(); })
+        return sqlite::guard("check",
+                             [&] { return connection.execAndGet("PRAGMA integrity_check").getString(); })
             .value_or("cannot be checked");
     }
 
@@ -174,14 +175,15 @@ private:
 };
 
 /// Appends one to three records at a time.
-void append_until_power_is_lost(SqliteEventLog& log, const PowerLossVfs& disk, LogJournal& journal, int thread,
-                                std::size_t size) {
+void append_until_power_is_lost(SqliteEventLog& log, const PowerLossVfs& disk, LogJournal& journal,
+                                int thread, std::size_t size) {
     for (int n = 0; disk.has_power(); ++n) {
         const auto name = fmt::format("{}.{}", thread, n);
         std::vector<NewRecord> records;
         for (int i = 0; i <= n % 3; ++i) {
             const auto key = fmt::format("key {}", (n + i) % 7);
-            const auto value = fmt::format("{}.{} {}", name, i, std::string(size, static_cast<char>('a' + n % 26)));
+            const auto value =
+                fmt::format("{}.{} {}", name, i, std::string(size, static_cast<char>('a' + n % 26)));
             records.push_back({kTopic, key, value, ""});
         }
         journal.offered(name, records);
@@ -217,8 +219,9 @@ std::size_t lose_power_while_appending(std::uint64_t seed) {
     machine.lose_power_some_time();
     std::vector<std::thread> threads;
     for (int thread = 0; thread < 3; ++thread) {
-        threads.emplace_back(
-            [&, thread] { append_until_power_is_lost(machine.log(), machine.disk(), journal, thread, size); });
+        threads.emplace_back([&, thread] {
+            append_until_power_is_lost(machine.log(), machine.disk(), journal, thread, size);
+        });
     }
     if (seed % 2 == 0)
         finish_until_power_is_lost(machine.log(), machine.disk(), journal, machine.pick(1, 100));
@@ -249,7 +252,8 @@ Status make_step(Store& store, int n, Step step, TimePoint now) {
     switch (step) {
         case Step::planned: {
             auto notification = make_notification(n, now);
-            notification.data = Json(Json::Object{{"text", Json(std::string(static_cast<std::size_t>(n % 5) * 3'000, 'x'))}});
+            notification.data =
+                Json(Json::Object{{"text", Json(std::string(static_cast<std::size_t>(n % 5) * 3'000, 'x'))}});
             const NewPlan batch[] = {{notification, make_plan(now)}};
             return status_of(store.store_plans(batch));
         }
@@ -258,9 +262,9 @@ Status make_step(Store& store, int n, Step step, TimePoint now) {
             return status_of(store.claim(batch, static_cast<ClaimToken>(n)));
         }
         case Step::settled: {
-            const Settlement batch[] = {is_retried(n)
-                                            ? settle_retrying(id, 1, AttemptState::deferred, now + std::chrono::seconds(5))
-                                            : settle_accepted(id)};
+            const Settlement batch[] = {
+                is_retried(n) ? settle_retrying(id, 1, AttemptState::deferred, now + std::chrono::seconds(5))
+                              : settle_accepted(id)};
             return status_of(store.settle(batch));
         }
         case Step::timed: {
@@ -290,16 +294,21 @@ public:
         const bool planned = story && story->plans == std::vector{make_plan(now_)};
         const auto* delivery = planned ? &story->deliveries.at(0) : nullptr;
         switch (step) {
-            case Step::planned: return planned;
-            case Step::claimed: return delivery && delivery->attempts.size() == 1;
+            case Step::planned:
+                return planned;
+            case Step::claimed:
+                return delivery && delivery->attempts.size() == 1;
             case Step::settled: {
                 const auto settled = is_retried(n) ? DeliveryState::retrying : DeliveryState::sent;
                 const bool is_settled = delivery && delivery->state == settled;
-                EXPECT_EQ(timers_.contains(make_delivery_id(n)), is_retried(n) && is_settled) << n << " is torn";
+                EXPECT_EQ(timers_.contains(make_delivery_id(n)), is_retried(n) && is_settled)
+                    << n << " is torn";
                 return is_settled;
             }
-            case Step::timed: return timers_.contains(timed_delivery(n));
-            case Step::remembered: return is_remembered(n);
+            case Step::timed:
+                return timers_.contains(timed_delivery(n));
+            case Step::remembered:
+                return is_remembered(n);
         }
         return false;
     }
@@ -342,7 +351,8 @@ std::size_t lose_power_while_storing(std::uint64_t seed) {
     machine.start_again();
     StoreFound found(machine);
     for (const auto& steps : made) {
-        for (const auto& [n, step] : steps) EXPECT_TRUE(found.has(n, step)) << n << " step " << static_cast<int>(step);
+        for (const auto& [n, step] : steps)
+            EXPECT_TRUE(found.has(n, step)) << n << " step " << static_cast<int>(step);
         if (!steps.empty()) found.has(steps.back().first, Step::settled);
     }
     return made[0].size() + made[1].size();
@@ -374,7 +384,8 @@ public:
             request.idempotency = SendRequest::Idempotency{key, sha256(key)};
         }
         const auto answer = std::make_shared<std::promise<IntakeAnswer>>();
-        intake_.accept(std::move(request), [answer](IntakeAnswer given) { answer->set_value(std::move(given)); });
+        intake_.accept(std::move(request),
+                       [answer](IntakeAnswer given) { answer->set_value(std::move(given)); });
         return answer->get_future().get();
     }
 
@@ -436,7 +447,8 @@ std::size_t lose_power_while_accepting(std::uint64_t seed) {
     Machine machine(seed);
     EXPECT_TRUE(machine.open_log());
     EXPECT_TRUE(machine.open_store());
-    EXPECT_TRUE(machine.store().put_template(default_tenant(), TemplateId("welcome"), kTemplate, machine.clock().now()));
+    EXPECT_TRUE(machine.store().put_template(default_tenant(), TemplateId("welcome"), kTemplate,
+                                             machine.clock().now()));
     const auto answers = send_from_all_clients(machine);
     machine.start_again();
     const auto requests = requests_in(machine.unfinished());

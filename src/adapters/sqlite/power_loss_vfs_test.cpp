@@ -94,7 +94,8 @@ public:
         database_ = *std::move(opened);
         return guard("create", [&] {
             database_->connection().exec("PRAGMA synchronous=" + synchronous_);
-            database_->connection().exec("CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY, text TEXT)");
+            database_->connection().exec(
+                "CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY, text TEXT)");
         });
     }
     void close() { database_.reset(); }
@@ -159,7 +160,8 @@ TEST(PowerLossVfsTest, FullSyncLosesNoCommittedTransaction) {
 
 TEST(PowerLossVfsTest, NormalSyncLosesCommittedTransactions) {
     int lost = 0;
-    for (std::uint64_t seed = 1; seed <= kRounds; ++seed) lost += lose_power_while_inserting(seed, "NORMAL").lost;
+    for (std::uint64_t seed = 1; seed <= kRounds; ++seed)
+        lost += lose_power_while_inserting(seed, "NORMAL").lost;
     EXPECT_GT(lost, 0);
 }
 

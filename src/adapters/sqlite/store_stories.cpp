@@ -67,7 +67,10 @@ Result<std::optional<Story>> SqliteStore::load_story(const TenantId& tenant, con
         Story story;
         story.notification = *row->notification;
         story.plans = load_plans(database, tenant, id);
-        if (row->cancelled) story.cancelled_at = row->cancelled->at;
+        if (row->cancelled) {
+            story.cancelled_at = row->cancelled->at;
+            story.cancel_reason = row->cancelled->reason;
+        }
         story.failed_reason = row->failed_reason;
         for (const auto& plan : story.plans) {
             for (const auto& entry : plan.entries) {

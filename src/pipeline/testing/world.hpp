@@ -106,8 +106,9 @@ public:
     void put_template(const std::string& id, const std::string& guarantee = "at_least_once", int ttl_s = 3600,
                       const std::string& category = "transactional") {
         const auto body = fmt::format(
-            R"({{"id":"{}","guarantee":"{}","ttl_s":{},"category":"{}","channels":{{"push":{{"title":"Hi","body":"{{{{ username }}}}"}},)"
-            R"("sms":{{"body":"Hi {{{{ username }}}}"}},"email":{{"subject":"Hi","text":"{{{{ username }}}}"}}}}}})",
+            R"({{"id":"{}","guarantee":"{}","ttl_s":{},"category":"{}","channels":{{)"
+            R"("push":{{"title":"Hi","body":"{{{{ username }}}}"}},"sms":{{"body":"Hi {{{{ username }}}}"}},)"
+            R"("email":{{"subject":"Hi","text":"{{{{ username }}}}"}}}}}})",
             id, guarantee, ttl_s, category);
         CHECK(store.put_template(default_tenant(), TemplateId(id), body, clock.now()).has_value());
     }
@@ -320,6 +321,7 @@ public:
 
     /// Called before a claim is made, on another thread, while the sender waits for it.
     std::function<void(const std::vector<ClaimRequest>&)> before_claim;
+    std::function<void()> after_claim;  ///< the same, before the sender has the answer
     std::vector<std::vector<ClaimRequest>> claim_batches;
     std::vector<Settlement> settled;  ///< all that was asked of the store
 
@@ -349,7 +351,9 @@ private:
             [this, claim = claim_call(store)](const auto& items) {
                 claim_batches.push_back(items);
                 if (before_claim) before_claim(items);
-                return claim(items);
+                auto answers = claim(items);
+                if (after_claim) after_claim();
+                return answers;
             },
             kBatch, kQueued);
         settlements = std::make_unique<SettleBatcher>(

@@ -108,7 +108,10 @@ Result<std::optional<Story>> FakeStore::load_story(const TenantId& tenant, const
     Story story;
     story.notification = kept->notification;
     story.failed_reason = kept->failed_reason;
-    if (kept->cancelled) story.cancelled_at = kept->cancelled->at;
+    if (kept->cancelled) {
+        story.cancelled_at = kept->cancelled->at;
+        story.cancel_reason = kept->cancelled->reason;
+    }
     for (const auto& [step, plan] : kept->plans) {
         story.plans.push_back(plan);
         for (const auto& entry : plan.entries) {

@@ -267,6 +267,15 @@ TEST_P(PlanStoreContract, AnUnknownNotificationCanBeCancelled) {
     EXPECT_EQ(cancel(1), CancelResult::cancelled);
     EXPECT_EQ(story(1).state(), NotificationState::cancelled);
     EXPECT_EQ(story(1).cancelled_at, now());
+    EXPECT_EQ(story(1).reason(), "cancelled");
+}
+
+TEST_P(PlanStoreContract, AWaitThatAnErasureEndedSaysSo) {
+    store_plan(make_notification(1), make_wait(now() + std::chrono::hours(1)));
+    ASSERT_TRUE(store_.put_user(default_tenant(), make_user(), now()));
+    ASSERT_TRUE(store_.erase_user(default_tenant(), UserId("ada"), now()));
+    EXPECT_EQ(story(1).state(), NotificationState::cancelled);
+    EXPECT_EQ(story(1).reason(), "erased");
 }
 
 TEST_P(PlanStoreContract, ACancelledWaitGetsNoTimer) {

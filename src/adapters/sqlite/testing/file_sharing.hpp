@@ -9,14 +9,15 @@
 
 namespace herald::sqlite {
 
-/// What the connections of one process share of one file besides its bytes: SQLite's five lock levels, and the memory
-/// of the WAL's index with its eight locks. All of it is gone when nobody has the file open. For one thread at a time.
+/// What the connections of one process share of one file besides its bytes: SQLite's five lock levels, and
+/// the memory of the WAL's index with its eight locks. All of it is gone when nobody has the file open. For
+/// one thread at a time.
 class FileSharing {
 public:
     /// What one open file holds of it.
     struct Holder {
         int level = SQLITE_LOCK_NONE;
-        unsigned memory_shared = 0;     ///< a bit for each lock
+        unsigned memory_shared = 0;  ///< a bit for each lock
         unsigned memory_exclusive = 0;
     };
 

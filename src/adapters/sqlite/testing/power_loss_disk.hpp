@@ -11,8 +11,8 @@
 
 namespace herald::sqlite {
 
-/// What becomes of everything that was never synced when the power goes. The share that stays is drawn once, from
-/// nothing to all of it; then each change has its own luck.
+/// What becomes of everything that was never synced when the power goes. The share that stays is drawn once,
+/// from nothing to all of it; then each change has its own luck.
 class Fate {
 public:
     explicit Fate(std::uint64_t seed) : random_(seed) { share_ = 0.25 * static_cast<double>(pick(5)); }
@@ -31,7 +31,8 @@ private:
     double share_ = 0;
 };
 
-/// A file's bytes as everybody reads them, the bytes that a sync has made safe, and the changes between the two.
+/// A file's bytes as everybody reads them, the bytes that a sync has made safe, and the changes between the
+/// two.
 class DiskFile {
 public:
     /// What a disk writes whole or not at all. A longer write may be torn between two of these.
@@ -98,8 +99,8 @@ private:
     std::vector<Change> unsynced_;
 };
 
-/// A disk with one folder, in memory. A name that was given or taken away is safe once the folder is synced, the bytes
-/// of a file once the file is, and neither makes the other safe. For one thread at a time.
+/// A disk with one folder, in memory. A name that was given or taken away is safe once the folder is synced,
+/// the bytes of a file once the file is, and neither makes the other safe. For one thread at a time.
 class PowerLossDisk {
 public:
     using FilePtr = std::shared_ptr<DiskFile>;

@@ -14,9 +14,9 @@
 
 namespace herald::sqlite {
 
-/// A VFS for SQLite over a PowerLossDisk, which does what SQLite's own does on Linux: the first sync of a new journal or
-/// WAL also syncs the folder, that of a database does not. From the loss on every operation fails, and what is left is
-/// found by `mount_again`. It must outlive every connection through it. Thread-safe.
+/// A VFS for SQLite over a PowerLossDisk, which does what SQLite's own does on Linux: the first sync of a new
+/// journal or WAL also syncs the folder, that of a database does not. From the loss on every operation fails,
+/// and what is left is found by `mount_again`. It must outlive every connection through it. Thread-safe.
 class PowerLossVfs {
 public:
     explicit PowerLossVfs(std::uint64_t seed) : PowerLossVfs(seed, PowerLossDisk()) {}
@@ -85,10 +85,14 @@ private:
         vfs_.xDelete = remove;
         vfs_.xAccess = access;
         vfs_.xFullPathname = full_pathname;
-        vfs_.xRandomness = [](sqlite3_vfs*, int size, char* out) { return real()->xRandomness(real(), size, out); };
+        vfs_.xRandomness = [](sqlite3_vfs*, int size, char* out) {
+            return real()->xRandomness(real(), size, out);
+        };
         vfs_.xSleep = [](sqlite3_vfs*, int us) { return real()->xSleep(real(), us); };
         vfs_.xCurrentTime = [](sqlite3_vfs*, double* day) { return real()->xCurrentTime(real(), day); };
-        vfs_.xCurrentTimeInt64 = [](sqlite3_vfs*, sqlite3_int64* ms) { return real()->xCurrentTimeInt64(real(), ms); };
+        vfs_.xCurrentTimeInt64 = [](sqlite3_vfs*, sqlite3_int64* ms) {
+            return real()->xCurrentTimeInt64(real(), ms);
+        };
         vfs_.xGetLastError = [](sqlite3_vfs*, int, char*) { return 0; };
         CHECK(sqlite3_vfs_register(&vfs_, 0) == SQLITE_OK);
     }
@@ -251,7 +255,8 @@ private:
         auto& [file, vfs, handle] = of(base);
         std::lock_guard lock(vfs->mutex_);
         if (!vfs->has_power_) return SQLITE_IOERR_SHMMAP;
-        *out = handle->sharing->region(static_cast<std::size_t>(number), static_cast<std::size_t>(size), extend != 0);
+        *out = handle->sharing->region(static_cast<std::size_t>(number), static_cast<std::size_t>(size),
+                                       extend != 0);
         return SQLITE_OK;
     }
 
