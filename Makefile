@@ -1,5 +1,6 @@
 # Everything a person types. The work is done by CMake, ctest and pytest; this file only names it.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 PRESET ?= release
 PYTHON := /usr/bin/python3
@@ -25,8 +26,14 @@ run: build  ## everything in one process with simulated providers, on http://loc
 	@echo "Herald on http://localhost:8000, simulators on 8101-8104, data in $${HERALD_DATA_DIR:-./data}. Ctrl-C stops it."
 	@exec build/$(PRESET)/herald serve
 
-test: setup test-unit test-functional  ## all tests; with CI=true also under the sanitizers
-	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory test-sanitizers; fi
+test: setup  ## all tests; with CI=true also under the sanitizers; AGAIN=1 when nothing has changed
+	@if [ -z "$$CI$$AGAIN" ] && tools/unchanged check; then \
+	    echo "Nothing has changed since all tests passed; AGAIN=1 runs them all the same."; \
+	else \
+	    $(MAKE) --no-print-directory test-functional && \
+	    if [ "$$CI" = true ]; then $(MAKE) --no-print-directory test-sanitizers; fi && \
+	    tools/unchanged record; \
+	fi
 
 test-unit: setup  ## unit and contract tests
 	@mkdir -p build
@@ -35,7 +42,9 @@ test-unit: setup  ## unit and contract tests
 	@tools/run-tests $(PRESET)
 
 test-functional: test-unit  ## the built program from outside: structure, API, crashes
-	@$(PYTEST) tests
+	@$(PYTEST) tests/structure_test.py tests/docs_test.py tests/mutants_test.py
+	@$(PYTEST) tests/functional
+	@$(PYTEST) tests/chaos
 
 test-sanitizers: setup  ## unit and contract tests under ASan+UBSan and TSan
 	@$(MAKE) --no-print-directory test-unit PRESET=asan
@@ -44,8 +53,8 @@ test-sanitizers: setup  ## unit and contract tests under ASan+UBSan and TSan
 mutants: build  ## each rule of the ledger broken in turn: its test must fail
 	@$(PYTHON) tools/mutants
 
-chaos: test-unit  ## ROUNDS random kill -9 under load (default 20), SEED to repeat a run
-	@$(PYTHON) tests/chaos/rounds.py --rounds $${ROUNDS:-20} $${SEED:+--seed $$SEED}
+chaos: test-unit  ## ROUNDS random kill -9 under load (20), POINTS rounds at each crash point (0), SEED to repeat
+	@$(PYTHON) tests/chaos/rounds.py --rounds $${ROUNDS:-20} --points $${POINTS:-0} $${SEED:+--seed $$SEED}
 
 bench: build  ## speed beside probes of this machine
 	@command -v wrk >/dev/null || tools/setup --bench

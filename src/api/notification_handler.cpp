@@ -94,7 +94,9 @@ std::string story_body(const Story& story) {
 /// The id was given out, and nothing else is known yet.
 std::string accepted_body(const NotificationId& id) {
     JsonWriter out;
-    out.begin_object().member("id", to_string(id)).member("status", "accepted");
+    out.begin_object().member("id", to_string(id)).member("status", "accepted").member("reason", nullptr);
+    out.member("accepted_at", to_rfc3339(id.uuid.time())).member("deadline_at", nullptr);
+    out.member("user_id", nullptr).member("template", nullptr);
     out.key("steps").begin_array().end_array().key("deliveries").begin_array().end_array().end_object();
     return out.take();
 }

@@ -49,7 +49,9 @@ TEST_F(NotificationTest, IsAcceptedBeforeItIsPlanned) {
     const auto response = get(id);
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.body,
-              R"({"id":")" + to_string(id) + R"(","status":"accepted","steps":[],"deliveries":[]})");
+              R"({"id":")" + to_string(id) + R"(","status":"accepted","reason":null,"accepted_at":")" +
+                  to_rfc3339(id.uuid.time()) +
+                  R"(","deadline_at":null,"user_id":null,"template":null,"steps":[],"deliveries":[]})");
 }
 
 TEST_F(NotificationTest, IsAcceptedUntilItCannotBeOnItsWayAnyMore) {

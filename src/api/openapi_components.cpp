@@ -601,7 +601,9 @@ constexpr std::string_view kText =
         "translations": {
           "type": "object", "maxProperties": 50,
           "additionalProperties": {"$ref": "#/components/schemas/ChannelContents"}
-        }
+        },
+        "version": {"readOnly": true, "description": "Ignored: what GET answers may be posted back."},
+        "created_at": {"readOnly": true, "description": "Ignored, too."}
       }
     },
     "StoredTemplate": {

@@ -39,7 +39,8 @@ std::vector<Channel> read_channels(ObjectReader& reader, std::vector<FieldError>
     return channels;
 }
 
-/// A time that has passed already means now.
+/// A time that has passed already means now; it stays in the record, as a repeat of the request must say the
+/// same.
 std::optional<TimePoint> read_send_at(ObjectReader& reader, TimePoint now) {
     const auto text = reader.string("send_at", {.min = 1, .max = 64});
     if (!text) return std::nullopt;
@@ -52,7 +53,7 @@ std::optional<TimePoint> read_send_at(ObjectReader& reader, TimePoint now) {
     if (*time > now + std::chrono::seconds(kMaxSendAheadSeconds)) {
         reader.error("send_at", "range", "must be at most 30 days ahead");
     }
-    return *time > now ? time : std::nullopt;
+    return time;
 }
 
 Json read_metadata(ObjectReader& reader) {

@@ -70,7 +70,7 @@ TEST_F(SendTest, TakesAllChannelsOfTheTemplateWhenNoneIsNamed) {
 TEST_F(SendTest, TakesATimeThatHasPassedForNow) {
     ASSERT_EQ(send_with(R"("send_at":"2020-01-01T00:00:00Z","ttl_s":60)").status, 202);
     const auto record = appended();
-    EXPECT_EQ(record.send_at, std::nullopt);
+    EXPECT_EQ(record.send_at, parse_rfc3339("2020-01-01T00:00:00Z"));
     EXPECT_EQ(record.deadline_at, kTestStart + std::chrono::seconds(60));
 }
 

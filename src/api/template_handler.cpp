@@ -43,7 +43,10 @@ OrProblem<std::string> template_body(const StoredTemplate& stored) {
     }
     JsonWriter out;
     out.begin_object();
-    for (const auto& [name, value] : *body->as_object()) out.member(name, value);
+    for (const auto& [name, value] : *body->as_object()) {
+        // What an earlier GET said may have been posted back.
+        if (name != "version" && name != "created_at") out.member(name, value);
+    }
     out.member("version", stored.version).member("created_at", to_rfc3339(stored.created_at)).end_object();
     return out.take();
 }

@@ -44,6 +44,16 @@ TEST_F(TemplateTest, IsShownAsItWasPosted) {
               R"("created_at":"2023-11-14T22:13:20.000Z"})");
 }
 
+TEST_F(TemplateTest, WhatWasShownMayBePostedBack) {
+    ASSERT_EQ(post_sms("hi", "one").status, 201);
+    const auto shown = call("GET", "/api/v1/templates/hi").body;
+    const auto posted = post(shown);
+    ASSERT_EQ(posted.status, 201) << posted.body;
+    const auto again = call("GET", "/api/v1/templates/hi").body;
+    ASSERT_TRUE(Json::parse(again)) << again;
+    EXPECT_EQ(json_of(call("GET", "/api/v1/templates/hi")).integer("version"), 2);
+}
+
 TEST_F(TemplateTest, IsShownInTheVersionThatIsAskedFor) {
     ASSERT_EQ(post_sms("hi", "one").status, 201);
     ASSERT_EQ(post_sms("hi", "two").status, 201);

@@ -32,12 +32,12 @@ Result<Value> letter_case(const Value& input, const FilterArguments&) {
 
 const std::vector<Filter>& all_filters() {
     static const std::vector<Filter> filters = {
-        {"capitalize", 0, 0, {}, false, letter_case<capitalize>},
-        {"default", 0, 1, {"allow_false"}, false, default_},
-        {"downcase", 0, 0, {}, false, letter_case<downcase>},
-        {"escape", 0, 0, {}, false, escape},
-        {"raw", 0, 0, {}, true, raw},
-        {"upcase", 0, 0, {}, false, letter_case<upcase>},
+        {"capitalize", 0, 0, {}, false, true, letter_case<capitalize>},
+        {"default", 0, 1, {"allow_false"}, false, false, default_},
+        {"downcase", 0, 0, {}, false, true, letter_case<downcase>},
+        {"escape", 0, 0, {}, false, true, escape},
+        {"raw", 0, 0, {}, true, false, raw},
+        {"upcase", 0, 0, {}, false, true, letter_case<upcase>},
     };
     return filters;
 }

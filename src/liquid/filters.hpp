@@ -24,6 +24,7 @@ struct Filter {
     std::size_t max_arguments;
     std::vector<std::string_view> names;  ///< of the named arguments it takes
     bool only_html;
+    bool reads_all;  ///< of its input, so that it costs what that weighs
     Result<Value> (*apply)(const Value& input, const FilterArguments& arguments);
 };
 

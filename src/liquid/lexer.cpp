@@ -111,6 +111,13 @@ private:
         take_end(end);
     }
 
+    /// Where the raw that opens there ends in a comment; it is no raw, and ends at once, without an endraw.
+    std::size_t end_of_raw(std::size_t open) {
+        const auto end = is_endraw_ahead_ ? find_tag("endraw", open) : kNowhere;
+        is_endraw_ahead_ = end != kNowhere;
+        return is_endraw_ahead_ ? end : open;
+    }
+
     void skip_comment(std::size_t open) {
         std::size_t at = at_;
         for (int depth = 1; depth > 0;) {
@@ -118,8 +125,7 @@ private:
             if (at == kNowhere) return fail(open, "comment is never closed by endcomment");
             const auto name = tag_name_at(at);
             if (name == "raw") {
-                const auto end_raw = find_tag("endraw", at);
-                if (end_raw != kNowhere) at = end_raw;
+                at = end_of_raw(at);
             }
             if (name == "comment") ++depth;
             if (name == "endcomment" && --depth == 0) break;
@@ -148,6 +154,7 @@ private:
     std::string_view source_;
     std::size_t at_ = 0;
     bool trims_next_text_ = false;
+    bool is_endraw_ahead_ = true;  ///< as far as is known
     std::vector<Piece> pieces_;
     std::optional<SourceError> error_;
 };

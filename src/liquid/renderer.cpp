@@ -11,6 +11,7 @@
 #include "liquid/filters.hpp"
 #include "liquid/source_error.hpp"
 #include "liquid/value.hpp"
+#include "liquid/work.hpp"
 
 namespace herald::liquid {
 namespace {
@@ -24,7 +25,7 @@ enum class Flow { on, break_loop, continue_loop, stop };
 class Renderer {
 public:
     Renderer(const Tree& tree, const Json& data, const RenderLimits& limits)
-        : tree_(tree), data_(data), limits_(limits) {}
+        : tree_(tree), data_(data), limits_(limits), work_(limits.max_steps * RenderLimits::kBytesOfStep) {}
 
     Result<std::string> render() {
         render_block(tree_.root);
@@ -42,9 +43,9 @@ private:
     Flow render_block(const Block& block) {
         for (const auto& node : block) {
             at_ = node.source;
-            if (++steps_ > limits_.max_steps) refuse_beyond(limits_.max_steps, "steps");
-            if (error_) return Flow::stop;
+            if (!take_step()) return Flow::stop;
             const Flow flow = std::visit([&](const auto& what) { return render_node(what); }, node.what);
+            if (!may_go_on()) return Flow::stop;
             if (flow != Flow::on) return flow;
         }
         return error_ ? Flow::stop : Flow::on;
@@ -119,7 +120,8 @@ private:
     bool holds(const Condition& condition) {
         bool result = false;
         for (const auto& test : condition) {
-            result = compare(evaluate(test.left), test.comparison, evaluate(test.right));
+            result = compare(evaluate(test.left), test.comparison, evaluate(test.right), work_);
+            if (!may_go_on()) return false;
             const bool deciding = test.next == Connective::or_else;
             if (test.next == Connective::none || result == deciding) break;
         }
@@ -132,6 +134,8 @@ private:
             FilterArguments arguments;
             for (const auto& given : call.arguments) arguments.positional.push_back(evaluate(given));
             for (const auto& [name, given] : call.named) arguments.named.emplace_back(name, evaluate(given));
+            if (call.filter->reads_all) value.spend_all(work_);
+            if (!take_step()) return {};
             auto result = call.filter->apply(value, arguments);
             if (!result) {
                 refuse(result.error().code, result.error().message);
@@ -148,6 +152,7 @@ private:
     }
 
     Value evaluate(const Expression& expression) {
+        work_.spend(Work::kValue);
         return std::visit([&](const auto& value) { return evaluate_as(value); }, expression.value);
     }
     Value evaluate_as(std::monostate) { return {}; }
@@ -166,12 +171,15 @@ private:
     Value evaluate_as(const Path& path) {
         Value value = find_root(path.root);
         for (const auto& step : path.steps) {
+            if (!may_go_on()) return {};
             if (const auto* name = std::get_if<std::string_view>(&step.key)) {
+                value.spend_lookup(*name, work_);
                 value = value.member(*name, true);
                 continue;
             }
             const Value key = evaluate(*std::get<std::unique_ptr<const Expression>>(step.key));
             if (const auto text = key.as_text()) {
+                value.spend_lookup(*text, work_);
                 value = value.member(*text, false);
             } else if (const auto index = key.as_integer()) {
                 value = value.at(*index);
@@ -182,12 +190,14 @@ private:
         return value;
     }
 
-    Value find_root(std::string_view name) const {
+    Value find_root(std::string_view name) {
+        work_.spend(scopes_.size());
         for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
             if (scope->variable == name) return scope->item;
             if (name == "forloop") return *scope->loop;
         }
         if (const auto found = assigned_.find(name); found != assigned_.end()) return found->second;
+        Value::of(data_).spend_lookup(name, work_);
         const auto* member = data_.find(name);
         return member ? Value::of(*member) : Value();
     }
@@ -196,6 +206,7 @@ private:
     std::optional<std::int64_t> whole_number(const Expression& expression) {
         const Value value = evaluate(expression);
         if (value.is_nil()) return std::nullopt;
+        value.spend_all(work_);
         auto number = value.as_integer();
         if (const auto text = value.as_text()) {
             std::int64_t read = 0;
@@ -212,10 +223,22 @@ private:
     }
 
     void print(const Value& value) {
+        value.spend_all(work_);
+        if (!may_go_on()) return;
         const bool as_it_is = tree_.escaping == Escaping::none || value.safety() != Safety::none;
         if (as_it_is) return value.append_text(out_);
         if (const auto text = value.as_text()) return append_html_escaped(out_, *text);
         append_html_escaped(out_, value.text());
+    }
+
+    bool take_step() {
+        work_.spend(RenderLimits::kBytesOfStep);
+        return may_go_on();
+    }
+
+    bool may_go_on() {
+        if (work_.is_spent()) refuse_beyond(limits_.max_steps, "steps");
+        return !error_;
     }
 
     Flow check_size() {
@@ -247,8 +270,8 @@ private:
     /// All of them until the end, since a variable may hold a `forloop` after its loop is over. Each had one
     /// iteration at least, so the limit on those bounds them.
     std::deque<Loop> loops_;
+    Work work_;
     std::size_t filtered_bytes_ = 0;
-    std::int64_t steps_ = 0;
     std::int64_t iterations_ = 0;
     std::optional<Error> error_;
 };

@@ -127,7 +127,7 @@ private:
     }
 
     Fields of_node(const Assign& assign) {
-        assigned_.insert(assign.name);
+        note_assigned(assign.name);
         return {};
     }
 
@@ -136,24 +136,23 @@ private:
         auto tests = tested_by(node);
         const std::size_t outer = tested_.size();
         std::move(tests.begin(), tests.end(), std::back_inserter(tested_));
-        const auto assigned_before = assigned_;
-        auto assigned_after = assigned_;
+        std::vector<std::string_view> assigned_by_any;
         const bool stopped_before = stops_;
         bool stops = stops_;
         Fields common;
         for (const auto& branch : node.branches) {
-            assigned_ = assigned_before;
+            const std::size_t assigned_before = assignments_.size();
             stops_ = stopped_before;
             auto required = of(branch.body);
             stops = stops || stops_;
-            assigned_after.merge(assigned_);
+            take_back_assigned(assigned_before, assigned_by_any);
             if (&branch == &node.branches.front()) {
                 common = std::move(required);
             } else {
                 std::erase_if(common, [&](const auto& field) { return !has(required, field); });
             }
         }
-        assigned_ = std::move(assigned_after);
+        for (const auto name : assigned_by_any) note_assigned(name);
         tested_.resize(outer);
         stops_ = stops;
         const bool is_complete = node.branches.back().condition.empty();
@@ -174,8 +173,21 @@ private:
         return {};
     }
 
+    void note_assigned(std::string_view name) {
+        if (assigned_.insert(name).second) assignments_.push_back(name);
+    }
+
+    /// Forgets what was assigned after the first `count`, and says what that was.
+    void take_back_assigned(std::size_t count, std::vector<std::string_view>& taken) {
+        for (; assignments_.size() > count; assignments_.pop_back()) {
+            assigned_.erase(assignments_.back());
+            taken.push_back(assignments_.back());
+        }
+    }
+
     Fields tested_;
     std::set<std::string_view> assigned_;
+    std::vector<std::string_view> assignments_;  ///< the same, in order of their coming
     /// Something on the way may end the rendering here, outside of any loop.
     bool stops_ = false;
 };

@@ -95,6 +95,17 @@ TEST(RequiredDataTest, DoesNotNeedWhatIsAssigned) {
     EXPECT_THAT(required("{% for x in y %}{% assign a = x %}{% endfor %}{{ a }}"), IsEmpty());
 }
 
+TEST(RequiredDataTest, KnowsWhatAnyBranchAssignsOnlyAfterTheBranches) {
+    EXPECT_THAT(
+        required("{% if v %}{% assign a = 1 %}{{ b }}{% elsif w %}{{ a }}{{ b }}{% else %}{% assign c = 1 %}"
+                 "{{ a }}{{ b }}{% endif %}{{ a }}{{ c }}"),
+        ElementsAre("b"));
+    EXPECT_THAT(required("{% if v %}{% if w %}{% assign a = 1 %}{% endif %}{{ b }}{% else %}{{ b }}{{ a }}"
+                         "{% endif %}{{ a }}"),
+                ElementsAre("b"));
+    EXPECT_THAT(required("{% assign a = 1 %}{% if v %}{% assign a = 2 %}{% endif %}{{ a }}"), IsEmpty());
+}
+
 TEST(RequiredDataTest, DoesNotNeedWhatIsAssignedBehindABreak) {
     EXPECT_THAT(required("{% for x in y %}{% if z %}{% break %}{% endif %}{% assign a = 1 %}{% endfor %}"
                          "{{ a }}"),

@@ -120,6 +120,14 @@ TEST(TemplateTest, TrimsAroundRawButNotWithin) {
     EXPECT_EQ(print("> {% raw %} {{ x }} {%- endraw %} <", "{}"), ">  {{ x }}  <");
 }
 
+TEST(TemplateTest, EndsACommentAlsoBehindARawThatNeverEnds) {
+    EXPECT_EQ(print("{%comment%}{%raw%}{%endcomment%}a{%comment%}{%raw%}{%raw%}{%endcomment%}b", "{}"), "ab");
+    EXPECT_EQ(print("{%comment%}{%raw%}{%endcomment%}{%endraw%}{%endcomment%}a"
+                    "{%comment%}{%raw%}{%endcomment%}b",
+                    "{}"),
+              "ab");
+}
+
 TEST(TemplateTest, KeepsALoopThatAVariableHolds) {
     EXPECT_EQ(
         print("{% for x in (1..3) %}{% assign l = forloop %}{% endfor %}{{ l.length }}{{ l.last }}", "{}"),
@@ -164,6 +172,57 @@ TEST(TemplateTest, StopsAtTheMostSteps) {
     const auto error = refusal("{% for x in (1..9) %}{{ x }}{{ x }}{% endfor %}", "{}", {.max_steps = 18});
     EXPECT_EQ(error.code, ErrorCode::too_large);
     EXPECT_THAT(error.message, HasSubstr("more than 18 steps"));
+}
+
+/// What a loop of `iterations` does with `data`, and whether that was within the default limits.
+bool is_affordable(const std::string& work, const Json& data, int iterations = 10'000) {
+    const auto source = "{% for i in (1.." + std::to_string(iterations) + ") %}" + work + "{% endfor %}";
+    const auto printed = compile(source).render(data);
+    if (printed) return true;
+    EXPECT_THAT(printed.error().message, HasSubstr("takes more than 100000 steps"));
+    return false;
+}
+
+TEST(TemplateTest, CountsTheTextThatContainsSearches) {
+    const Json data = Json::Object{{"a", std::string(200'000, 'a')}, {"b", std::string(100'000, 'a') + "b"}};
+    EXPECT_TRUE(is_affordable("{% if a contains b %}{% endif %}", data, 10));
+    EXPECT_FALSE(is_affordable("{% if a contains b %}{% endif %}", data, 30));
+}
+
+Json object_of(int members, bool backwards) {
+    Json::Object object;
+    for (int i = 0; i < members; ++i) {
+        object.push_back({"k" + std::to_string(backwards ? members - i : i + 1), 1});
+    }
+    return object;
+}
+
+TEST(TemplateTest, CountsTheMembersThatEqualitySearches) {
+    const auto data = [](int members) {
+        return Json(Json::Object{{"a", object_of(members, false)}, {"b", object_of(members, true)}});
+    };
+    EXPECT_EQ(compile("{% if a == b %}same{% endif %}").render(data(1'000)).value(), "same");
+    EXPECT_FALSE(is_affordable("{% if a == b %}{% endif %}", data(20'000), 1));
+}
+
+TEST(TemplateTest, CountsWhatItLooksAtInEveryWay) {
+    const Json data = Json::Object{{"text", std::string(100'000, ' ')},
+                                   {"same", std::string(100'000, ' ')},
+                                   {"list", Json::Array(20'000, Json(Json::Array{}))},
+                                   {"object", object_of(20'000, false)}};
+    for (const std::string work :
+         {"{% if text.size == 1 %}{% endif %}", "{% if text == blank %}{% endif %}",
+          "{% if text == same %}{% endif %}", "{% if text < same %}{% endif %}",
+          "{% if list contains 1 %}{% endif %}", "{% if list == list %}{% endif %}",
+          "{% if object contains 'k' %}{% endif %}", "{% if object.k %}{% endif %}", "{{ list }}",
+          "{% assign x = list | upcase %}", "{% if (1..999999999999999) contains 'x' %}{% endif %}"}) {
+        EXPECT_FALSE(is_affordable(work, data)) << work;
+    }
+}
+
+TEST(TemplateTest, DoesNotCountWhatItOnlyPassesOn) {
+    const Json data = Json::Object{{"list", Json::Array(20'000, Json(1))}};
+    EXPECT_TRUE(is_affordable("{% assign x = list | default: 'none' %}{% if x %}{% endif %}", data));
 }
 
 TEST(TemplateTest, StopsAtTheMostBytesThatFiltersReturn) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <cstring>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -45,28 +46,61 @@ void append_json(std::string& out, const Json& json) {
     }
 }
 
-bool equal_json(const Json& left, const Json& right) {
+bool spend_lookup(const Json::Object& members, std::string_view key, Work& work) {
+    constexpr std::size_t bytes_compared_as_one = 64;
+    return work.spend(members.size() * (1 + key.size() / bytes_compared_as_one));
+}
+
+void spend_all_of(const Json& json, Work& work) {
+    if (!work.spend(Work::kValue)) return;
+    if (const auto* items = json.as_array()) {
+        for (const auto& item : *items) spend_all_of(item, work);
+    } else if (const auto* members = json.as_object()) {
+        for (const auto& member : *members) {
+            work.spend(member.key.size());
+            spend_all_of(member.value, work);
+        }
+    } else if (const auto* number = json.as_number()) {
+        work.spend(number->text.size());
+    } else if (const auto* text = json.as_string()) {
+        work.spend(text->size());
+    }
+}
+
+bool equal_json(const Json& left, const Json& right, Work& work);
+
+bool equal_objects(const Json& left, const Json& right, Work& work) {
+    const auto& mine = *left.as_object();
+    const auto& others = *right.as_object();
+    if (mine.size() != others.size()) return false;
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+        if (!work.spend(mine[i].key.size())) return false;
+        const Json* other = &others[i].value;
+        if (others[i].key != mine[i].key) {  // most often they have the same order
+            if (!spend_lookup(others, mine[i].key, work)) return false;
+            other = right.find(mine[i].key);
+        }
+        if (!other || !equal_json(mine[i].value, *other, work)) return false;
+    }
+    return true;
+}
+
+bool equal_json(const Json& left, const Json& right, Work& work) {
+    if (!work.spend(Work::kValue)) return false;
     const auto* left_items = left.as_array();
     const auto* right_items = right.as_array();
     if (left_items && right_items) {
         return std::equal(left_items->begin(), left_items->end(), right_items->begin(), right_items->end(),
-                          equal_json);
+                          [&](const Json& a, const Json& b) { return equal_json(a, b, work); });
     }
-    const auto* left_members = left.as_object();
-    const auto* right_members = right.as_object();
-    if (left_members && right_members) {
-        return left_members->size() == right_members->size() &&
-               std::all_of(left_members->begin(), left_members->end(), [&](const JsonMember& member) {
-                   const auto* other = right.find(member.key);
-                   return other && equal_json(member.value, *other);
-               });
-    }
-    if (left_items || right_items || left_members || right_members) return false;
-    return equal(Value::of(left), Value::of(right));
+    if (left.as_object() && right.as_object()) return equal_objects(left, right, work);
+    if (left_items || right_items || left.as_object() || right.as_object()) return false;
+    return equal(Value::of(left), Value::of(right), work);
 }
 
-bool is(Emptiness what, const Value& value) {
+bool is(Emptiness what, const Value& value, Work& work) {
     if (value.as_emptiness()) return false;
+    if (const auto text = value.as_text()) work.spend(text->size());
     return what == Emptiness::empty ? value.is_empty() : value.is_blank();
 }
 
@@ -98,17 +132,37 @@ std::partial_ordering order_of(const Value& left, const Value& right) {
     return std::partial_ordering::unordered;
 }
 
-bool contains(const Value& left, const Value& right) {
+/// In linear time, which std::string_view::find does not promise.
+bool has_part(std::string_view text, std::string_view part) {
+    return ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
+}
+
+bool contains(const Value& left, const Value& right, Work& work) {
     if (!right.is_truthy()) return false;
-    if (const auto text = left.as_text()) return text->find(right.text()) != std::string_view::npos;
+    if (const auto text = left.as_text()) {
+        right.spend_all(work);
+        return work.spend(text->size()) && has_part(*text, right.text());
+    }
     if (left.as_json() && left.as_json()->as_object()) {
         const auto key = right.as_text();
-        return key && left.as_json()->find(*key);
+        return key && spend_lookup(*left.as_json()->as_object(), *key, work) && left.as_json()->find(*key);
     }
-    for (std::int64_t i = 0; i < left.count(); ++i) {
-        if (equal(left.item(i), right)) return true;
+    for (std::int64_t i = 0; i < left.count() && !work.is_spent(); ++i) {
+        if (equal(left.item(i), right, work)) return true;
     }
     return false;
+}
+
+/// What comparing costs before it is known how: the parsing of numbers, or the text that both have.
+void spend_scalars(const Value& left, const Value& right, Work& work) {
+    work.spend(Work::kValue);
+    for (const auto* value : {&left, &right}) {
+        const auto* number = value->as_json() ? value->as_json()->as_number() : nullptr;
+        if (number) work.spend(number->text.size());
+    }
+    const auto left_text = left.as_text();
+    const auto right_text = right.as_text();
+    if (left_text && right_text) work.spend(std::min(left_text->size(), right_text->size()));
 }
 
 }  // namespace
@@ -188,6 +242,23 @@ Value Value::member(std::string_view key, bool dotted) const {
     return dotted ? command(key) : Value();
 }
 
+void Value::spend_lookup(std::string_view key, Work& work) const {
+    work.spend(Work::kValue);
+    if (const auto text = as_text(); text && key == "size") work.spend(text->size());
+    const auto* members = as_json() ? as_json()->as_object() : nullptr;
+    if (members) liquid::spend_lookup(*members, key, work);
+}
+
+void Value::spend_all(Work& work) const {
+    work.spend(Work::kValue);
+    if (const auto text = as_text()) work.spend(text->size());
+    if (const auto* json = as_json()) spend_all_of(*json, work);
+    if (const auto* pair = std::get_if<const JsonMember*>(&value_)) {
+        work.spend((*pair)->key.size());
+        spend_all_of((*pair)->value, work);
+    }
+}
+
 Value Value::command(std::string_view name) const {
     if (const auto text = as_text()) return name == "size" ? Value(count_characters(*text)) : Value();
     if (!is_collection()) return {};
@@ -259,9 +330,11 @@ std::string Value::text() const {
     return out;
 }
 
-bool equal(const Value& left, const Value& right) {
-    if (const auto what = left.as_emptiness()) return is(*what, right);
-    if (const auto what = right.as_emptiness()) return is(*what, left);
+bool equal(const Value& left, const Value& right, Work& work) {
+    spend_scalars(left, right, work);
+    if (work.is_spent()) return false;
+    if (const auto what = left.as_emptiness()) return is(*what, right, work);
+    if (const auto what = right.as_emptiness()) return is(*what, left, work);
     const auto left_text = left.as_text();
     const auto right_text = right.as_text();
     if (left_text || right_text) return left_text == right_text;
@@ -271,9 +344,9 @@ bool equal(const Value& left, const Value& right) {
         [&]<class T>(const T& mine) {
             const auto& other = *std::get_if<T>(&right.value_);
             if constexpr (std::is_same_v<T, const Json*>) {
-                return equal_json(*mine, *other);
+                return equal_json(*mine, *other, work);
             } else if constexpr (std::is_same_v<T, const JsonMember*>) {
-                return mine->key == other->key && equal_json(mine->value, other->value);
+                return mine->key == other->key && equal_json(mine->value, other->value, work);
             } else {
                 return mine == other;
             }
@@ -281,17 +354,18 @@ bool equal(const Value& left, const Value& right) {
         left.value_);
 }
 
-bool compare(const Value& left, Comparison comparison, const Value& right) {
+bool compare(const Value& left, Comparison comparison, const Value& right, Work& work) {
     switch (comparison) {
         case Comparison::truthy:
             return left.is_truthy();
         case Comparison::equal:
-            return equal(left, right);
+            return equal(left, right, work);
         case Comparison::not_equal:
-            return !equal(left, right);
+            return !equal(left, right, work);
         case Comparison::contains:
-            return contains(left, right);
+            return contains(left, right, work);
         default:
+            spend_scalars(left, right, work);
             return holds(comparison, order_of(left, right));
     }
 }

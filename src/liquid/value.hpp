@@ -10,6 +10,7 @@
 #include "base/json.hpp"
 #include "liquid/escaping.hpp"
 #include "liquid/tree.hpp"
+#include "liquid/work.hpp"
 
 namespace herald::liquid {
 
@@ -66,6 +67,10 @@ public:
     Value member(std::string_view key, bool dotted) const;
     /// `value[index]`; negative ones count from the end.
     Value at(std::int64_t index) const;
+    /// What `member(key, …)` costs.
+    void spend_lookup(std::string_view key, Work& work) const;
+    /// What it costs to look at all of it, as printing does.
+    void spend_all(Work& work) const;
     /// How many items a `for` has over this.
     std::int64_t count() const;
     /// Item of a `for`, 0 <= index < count().
@@ -78,7 +83,7 @@ public:
     void append_text(std::string& out) const;
     std::string text() const;
 
-    friend bool equal(const Value& left, const Value& right);
+    friend bool equal(const Value& left, const Value& right, Work& work);
 
 private:
     Value command(std::string_view name) const;
@@ -91,8 +96,8 @@ private:
     Safety safety_ = Safety::none;
 };
 
-bool equal(const Value& left, const Value& right);
+bool equal(const Value& left, const Value& right, Work& work);
 /// Values that have no order between them compare as false, whatever is asked.
-bool compare(const Value& left, Comparison comparison, const Value& right);
+bool compare(const Value& left, Comparison comparison, const Value& right, Work& work);
 
 }  // namespace herald::liquid

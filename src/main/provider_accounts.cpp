@@ -54,11 +54,12 @@ public:
     AccountResult make_real(std::string_view provider) {
         ca_file_ = settings_.text("HERALD_CA_FILE");
         if (provider == "apns") {
+            ApnsAccount account{settings_.text("HERALD_APNS_URL"), "", required("HERALD_APNS_KEY_ID"),
+                                required("HERALD_APNS_TEAM_ID"), required("HERALD_APNS_TOPIC")};
             auto key = read_file(required("HERALD_APNS_KEY_FILE"));
             if (!key) return fail(ErrorCode::invalid, "HERALD_APNS_KEY_FILE: " + key.error().message);
-            return apns({settings_.text("HERALD_APNS_URL"), *key, required("HERALD_APNS_KEY_ID"),
-                         required("HERALD_APNS_TEAM_ID"), required("HERALD_APNS_TOPIC")},
-                        "apns");
+            account.key_pem = *std::move(key);
+            return apns(account, "apns");
         }
         if (provider == "fcm") {
             const auto account = read_service_account(required("HERALD_FCM_SERVICE_ACCOUNT_FILE"));
@@ -208,11 +209,9 @@ Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(con
     AccountMaker maker(settings, clock);
     std::optional<Json> credentials;
     std::vector<std::unique_ptr<ProviderAccount>> accounts;
+    // What is missing is told of all providers at once.
     const auto add = [&](AccountResult account) -> Status {
-        if (!maker.missing().empty()) {
-            return fail(ErrorCode::invalid,
-                        "a provider is named whose settings are missing: " + maker.missing());
-        }
+        if (!maker.missing().empty()) return {};
         if (!account) return fail(account.error());
         accounts.push_back(*std::move(account));
         return {};
@@ -235,6 +234,9 @@ Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(con
                 if (!status) return fail(status.error());
             }
         }
+    }
+    if (!maker.missing().empty()) {
+        return fail(ErrorCode::invalid, "providers are named whose settings are missing: " + maker.missing());
     }
     return accounts;
 }

@@ -127,6 +127,8 @@ Status Service::open_engines() {
     SqliteStoreOptions store_options;
     store_options.path = folder_->path() / "store.db";
     store_options.clock = &clock_;
+    // Those of the API, and some for the stages.
+    store_options.readers = static_cast<int>(settings_.integer("HERALD_STORE_READERS")) + 2;
     auto store = SqliteStore::open(store_options);
     if (!store) return fail(store.error());
     store_ = *std::move(store);
@@ -178,7 +180,8 @@ Status Service::start_stages() {
     close_batcher_ = std::make_unique<CloseBatcher>(
         [&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch, kMaxQueued);
 
-    const PlannerParts planner_parts{clock_, *log_, store, *plan_batcher_, store, *templates_, metrics_};
+    PlannerParts planner_parts{clock_, *log_, store, *plan_batcher_, store, *templates_, metrics_, {}};
+    for (const auto& account : accounts_) planner_parts.routes.push_back(account->traits.route);
     for (const auto lane : kLanes) {
         auto planner = RequestPlanner::make(lane, planner_parts);
         if (!planner) return fail(planner.error());
@@ -203,8 +206,7 @@ Status Service::start_stages() {
     return {};
 }
 
-/// A route without an account has no sender: its deliveries wait in the log until one is configured or they
-/// expire.
+/// A route without an account has no sender: the planner skips its deliveries as no_provider.
 Status Service::add_senders(const SenderParts& parts) {
     for (const auto route : kRoutes) {
         for (const auto lane : kLanes) {
@@ -259,7 +261,7 @@ Status Service::start_api() {
     return {};
 }
 
-/// Gauges that are read when somebody asks.
+/// Gauges that are read when somebody asks: on an io thread, so none of them touches a store.
 void Service::watch() {
     metrics_.before_scrape([this] {
         metrics_.gauge("herald_log_level_ratio", "Unfinished bytes of the log by its bound.")
@@ -274,14 +276,6 @@ void Service::watch() {
                     .gauge("herald_consumer_lag_seconds",
                            "Age of the oldest record not finished by the group.", labels)
                     .Set(std::chrono::duration<double>(row.age).count());
-            }
-        }
-        if (const auto levels = store_->timer_levels()) {
-            for (const auto& level : *levels) {
-                metrics_
-                    .gauge("herald_timers_waiting", "Timers, counted up to 100,000.",
-                           {{"lane", std::string(to_string(level.lane))}})
-                    .Set(static_cast<double>(level.waiting));
             }
         }
         for (const auto& account : accounts_) {

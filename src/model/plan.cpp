@@ -11,8 +11,8 @@ namespace {
 class PlanBuilder {
 public:
     PlanBuilder(const Notification& notification, const Recipient& recipient, const Template& tmpl,
-                Plan& plan)
-        : notification_(notification), recipient_(recipient), template_(tmpl), plan_(plan) {}
+                std::span<const Route> routes, Plan& plan)
+        : notification_(notification), recipient_(recipient), template_(tmpl), routes_(routes), plan_(plan) {}
 
     void close_all(DeliveryState state, std::string_view rule) {
         trace(rule);
@@ -52,14 +52,19 @@ private:
     }
 
     void send(Channel channel, Route route, const std::string& address) {
+        if (std::find(routes_.begin(), routes_.end(), route) == routes_.end()) {
+            return skip_address(channel, route, address, "no_provider");
+        }
         const bool suppressed =
             std::any_of(recipient_.suppressions.begin(), recipient_.suppressions.end(),
                         [&](const Suppression& s) { return s.channel == channel && s.address == address; });
-        if (suppressed) {
-            trace(fmt::format("{}:suppressed", to_string(channel)));
-            return add(channel, DeliveryState::skipped, route, address, "suppressed");
-        }
+        if (suppressed) return skip_address(channel, route, address, "suppressed");
         add(channel, DeliveryState::planned, route, address, "");
+    }
+
+    void skip_address(Channel channel, Route route, const std::string& address, std::string_view rule) {
+        trace(fmt::format("{}:{}", to_string(channel), rule));
+        add(channel, DeliveryState::skipped, route, address, std::string(rule));
     }
 
     void add(Channel channel, DeliveryState state, std::optional<Route> route, const std::string& address,
@@ -80,6 +85,7 @@ private:
     const Notification& notification_;
     const Recipient& recipient_;
     const Template& template_;
+    const std::span<const Route> routes_;
     Plan& plan_;
 };
 
@@ -106,11 +112,11 @@ Result<PlanEntry> decode_entry(const Json& json) {
 }  // namespace
 
 Plan plan(const Notification& notification, int step, const Recipient& recipient, const Template& tmpl,
-          TimePoint now) {
+          TimePoint now, std::span<const Route> routes) {
     Plan plan;
     plan.step = step;
     plan.planned_at = now;
-    PlanBuilder builder(notification, recipient, tmpl, plan);
+    PlanBuilder builder(notification, recipient, tmpl, routes, plan);
     if (is_erased(notification, recipient)) {
         builder.close_all(DeliveryState::skipped, "erased");
     } else if (now >= notification.deadline_at) {
@@ -157,6 +163,7 @@ std::string explain(std::string_view code) {
         {"no_phone", "the person has no phone number"},
         {"no_email", "the person has no email address"},
         {"suppressed", "the address must not be used any more"},
+        {"no_provider", "no provider is configured for this kind of address"},
         {"cancelled", "it was cancelled"},
     };
     const auto colon = code.find(':');

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,9 +37,10 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-/// Decides, from values alone: the same call serves the planner, "explain" and "dry run".
+/// Decides, from values alone: the same call serves the planner, "explain" and "dry run". `routes` are those
+/// that have a provider.
 Plan plan(const Notification& notification, int step, const Recipient& recipient, const Template& tmpl,
-          TimePoint now);
+          TimePoint now, std::span<const Route> routes = kRoutes);
 
 /// The gates once more, for a delivery that is claimed long after its planning: suppression, preferences,
 /// erasure. The reason to skip it, or nothing.

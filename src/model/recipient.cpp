@@ -1,5 +1,8 @@
 #include "model/recipient.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "base/utf8.hpp"
@@ -24,6 +27,23 @@ bool is_locale(std::string_view text) {
     return text.size() >= 2 &&
            text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
                std::string_view::npos;
+}
+
+/// Other files lie in the folder of the zones too, so the first bytes must be those of RFC 9636.
+bool is_zone_file(const std::filesystem::path& path) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) return false;
+    std::string magic(4, '\0');
+    return std::ifstream(path, std::ios::binary).read(magic.data(), 4) && magic == "TZif";
+}
+
+/// An IANA name, judged by the machine's own database. Without one, any name of the right form will do.
+bool is_timezone(std::string_view text) {
+    static const std::filesystem::path zones = "/usr/share/zoneinfo";
+    constexpr std::string_view fitting = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/";
+    if (text.find_first_not_of(fitting) != std::string_view::npos || text.starts_with('/')) return false;
+    std::error_code error;
+    return !std::filesystem::is_directory(zones, error) || is_zone_file(zones / text);
 }
 
 std::optional<Device> read_device(const Json& json, const std::string& path, TimePoint now,
@@ -61,7 +81,8 @@ User read_user(const UserId& id, const Json& body, TimePoint now, std::vector<Fi
     user.email = read_checked(reader, "email", 254, is_email, "must be an email address");
     user.phone = read_checked(reader, "phone", 16, is_phone, "must be an E.164 number such as +14155550123");
     user.locale = read_checked(reader, "locale", 35, is_locale, "must be a language tag such as en or pt-BR");
-    user.timezone = reader.string("timezone", {.max = 64}).value_or("");
+    user.timezone =
+        read_checked(reader, "timezone", 64, is_timezone, "must be an IANA name such as Europe/Paris");
     if (const auto* devices = reader.array("devices", kMaxDevices)) {
         for (std::size_t i = 0; i < devices->size(); ++i) {
             const auto path = fmt::format("devices[{}]", i);

@@ -1,5 +1,7 @@
 #include "model/recipient.hpp"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -91,6 +93,26 @@ TEST(UserTest, RefusesWhatIsNoPhoneNumber) {
 TEST(UserTest, RefusesWhatIsNoLocale) {
     for (const std::string locale : {"e", "en US", "en/US", "é", "en;q=1"}) {
         EXPECT_THAT(mistakes(R"({"locale":)" + quoted(locale) + "}"), ElementsAre("locale format")) << locale;
+    }
+}
+
+TEST(UserTest, AcceptsTimeZonesOfEveryForm) {
+    for (const std::string zone : {"UTC", "Europe/London", "America/Argentina/Buenos_Aires", "Etc/GMT+5"}) {
+        EXPECT_THAT(mistakes(R"({"timezone":)" + quoted(zone) + "}"), IsEmpty()) << zone;
+    }
+}
+
+TEST(UserTest, RefusesWhatCannotBeATimeZone) {
+    for (const std::string zone :
+         {"/UTC", "../zoneinfo/UTC", "Europe/../UTC", "Europe/Paris\n", "GMT 5", "zone.tab", "é"}) {
+        EXPECT_THAT(mistakes(R"({"timezone":)" + quoted(zone) + "}"), ElementsAre("timezone format")) << zone;
+    }
+}
+
+TEST(UserTest, RefusesATimeZoneThatTheMachineDoesNotKnow) {
+    if (!std::filesystem::is_directory("/usr/share/zoneinfo")) GTEST_SKIP() << "no time zones here";
+    for (const std::string zone : {"Mars/Olympus", "Europe", "Europe/", "europe/paris/x", "leapseconds"}) {
+        EXPECT_THAT(mistakes(R"({"timezone":)" + quoted(zone) + "}"), ElementsAre("timezone format")) << zone;
     }
 }
 

@@ -209,6 +209,9 @@ Template read_template(const Json& body, std::vector<FieldError>& errors) {
             }
         }
     }
+    // What reading a template adds, so that what was read can be posted again.
+    reader.any("version");
+    reader.any("created_at");
     reader.refuse_unknown();
     return tmpl;
 }

@@ -69,6 +69,12 @@ TEST(TemplateTest, IsReadWhole) {
     EXPECT_FALSE(tmpl.locales.at("fr").push);
 }
 
+TEST(TemplateTest, MayStateWhatReadingItAdds) {
+    const auto tmpl = read(body(sms("Hi"), R"("version":3,"created_at":"2026-01-30T12:00:00.000Z",)"));
+    EXPECT_EQ(tmpl.id, TemplateId("t"));
+    EXPECT_TRUE(tmpl.has(Channel::sms));
+}
+
 TEST(TemplateTest, NeedsHtmlOrText) {
     EXPECT_THAT(mistakes(body(R"({"email":{"subject":"s","html":"h"}})")), IsEmpty());
     EXPECT_THAT(mistakes(body(R"({"email":{"subject":"s","text":"t"}})")), IsEmpty());

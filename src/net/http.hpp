@@ -62,6 +62,9 @@ public:
 
     virtual ~HttpClient() = default;
     virtual void send(HttpRequest request, Callbacks callbacks) = 0;
+    /// The connections that are open take no new requests; those under way may end. For requests sent later;
+    /// a client without long-lived connections need not do anything.
+    virtual void renew() {}
 };
 
 /// `a=1&b=x%20y` with every byte outside RFC 3986's unreserved set encoded.

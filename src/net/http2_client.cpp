@@ -146,6 +146,8 @@ public:
     void open(const CallPtr& call);
     /// The deadline has passed.
     void expire(const CallPtr& call);
+    /// No further calls; the line ends after those under way. One that has not connected yet is new enough.
+    void retire();
     void close();
 
     void handshake_done() override;
@@ -289,6 +291,12 @@ void Line::drain(const std::string& why) {
     if (calls_.empty()) connection_->session().go_away();
 }
 
+void Line::retire() {
+    if (!ready_ || std::exchange(draining_, true) || !calls_.empty()) return;
+    connection_->session().go_away();
+    connection_->flush_soon();
+}
+
 void Line::ended(const std::string& why) {
     lines_.loop().cancel(timer_);
     const bool barren = !answered_ && !draining_;
@@ -379,6 +387,13 @@ public:
         call->request = std::move(request);
         call->callbacks = std::move(callbacks);
         loop_.post([this, call = std::move(call)] { accept(call); });
+    }
+
+    void renew() override {
+        loop_.post([this] {
+            for (const auto& line : lines_) line->retire();
+            serve_waiting();
+        });
     }
 
 private:

@@ -180,6 +180,12 @@ struct Http2Test : testing::Test {
     HttpResult fetch(const std::string& path, std::string body = "hello", Millis deadline = 10s) {
         return result_of(send(path, std::move(body), deadline));
     }
+    /// A connection ends a moment after the last answer on it.
+    bool wait_for_connections(std::size_t count) const {
+        for (int i = 0; i < 5'000 && connections_to(server->port()) != count; ++i)
+            std::this_thread::sleep_for(1ms);
+        return connections_to(server->port()) == count;
+    }
     void expect_ok(const std::string& path) {
         const auto result = fetch(path);
         EXPECT_TRUE(result) << result.error().detail;
@@ -354,6 +360,40 @@ TEST_F(Http2Test, AGoAwayAtTheFirstRequestIsFollowedAtOnceByANewConnection) {
     start();
     EXPECT_TRUE(fetch("/go-away").error().not_processed);
     expect_ok("/echo");
+}
+
+TEST_F(Http2Test, AfterRenewANewConnectionTakesTheRequestsAndTheOldOneEndsItsOwn) {
+    start();
+    expect_ok("/echo");
+    const auto older = send("/hold");
+    ASSERT_TRUE(site.wait_until_held(1));
+    client->renew();
+    const auto second = fetch("/echo");
+    ASSERT_TRUE(second) << second.error().detail;
+    EXPECT_EQ(connections_to(server->port()), 2U);
+    site.release();
+    EXPECT_TRUE(result_of(older));
+    EXPECT_TRUE(wait_for_connections(1));
+    expect_ok("/echo");
+}
+
+TEST_F(Http2Test, RenewReplacesAnIdleConnectionWithoutWaiting) {
+    client_options.reconnect_min = 1h;
+    client_options.reconnect_max = 1h;
+    start();
+    for (int i = 0; i < 4; ++i) {
+        expect_ok("/echo");
+        client->renew();
+    }
+    EXPECT_TRUE(wait_for_connections(0));
+    expect_ok("/echo");
+}
+
+TEST_F(Http2Test, RenewDoesNotEndAConnectionThatIsStillComing) {
+    start();
+    const auto sent = send("/echo");
+    client->renew();
+    EXPECT_TRUE(result_of(sent));
 }
 
 TEST_F(Http2Test, ALostConnectionEndsEveryRequestInFlight) {

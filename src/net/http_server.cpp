@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_set>
 
@@ -50,7 +51,7 @@ using Written = std::function<void(bool complete)>;
 constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kAwait{};
 constexpr Steady::time_point kNever = Steady::time_point::max();
 
-/// How long accepting rests when the process has no descriptor left or the server is full.
+/// How long accepting rests when the process has no descriptor left, or the server is full and nobody leaves.
 constexpr Millis kAcceptPause{50};
 /// A full server rests again and again; it says so only this often.
 constexpr Millis kWarningPause{10'000};
@@ -126,6 +127,26 @@ private:
     std::string date_;
 };
 
+/// The connections that are between two requests. Thread-safe.
+class IdleConnections {
+public:
+    void add(Steady::time_point since, Connection* connection) {
+        const std::lock_guard lock(mutex_);
+        idle_.emplace(since, connection);
+    }
+    /// Before the connection ends: what is in here is alive.
+    void remove(Steady::time_point since, Connection* connection) {
+        const std::lock_guard lock(mutex_);
+        idle_.erase({since, connection});
+    }
+    /// The one that has been idle longest, which is not in here any more; null when there is none.
+    std::shared_ptr<Connection> take_longest();
+
+private:
+    std::mutex mutex_;
+    std::set<std::pair<Steady::time_point, Connection*>> idle_;
+};
+
 /// What every connection of one server shares. Outlives the server where an exchange does.
 struct Shared {
     const ServerOptions options;
@@ -135,6 +156,8 @@ struct Shared {
     std::mutex mutex;
     std::condition_variable ended;  ///< told, under `mutex`, when a connection or the acceptor ends
     bool accepting = false;
+    std::function<void()> has_room;  ///< called, under `mutex`, when a full server lost a connection
+    IdleConnections idle;
 
     explicit Shared(const ServerOptions& o) : options(o) {}
 };
@@ -164,6 +187,9 @@ public:
     void reset();
     /// For stop(): closes what has no exchange, or, when `forced`, whatever there is.
     void wind_down(bool forced);
+
+    /// Closes it unless a request has begun meanwhile.
+    void end_idling();
 
     Loop& loop() const { return *loop_; }
 
@@ -210,6 +236,7 @@ private:
     Timer answered_;  ///< cancelled when there is an answer, or none to wait for
     std::optional<Answer> answer_;
     bool has_exchange_ = false;
+    bool is_idle_ = false;
     bool closed_ = false;  ///< by reset() or wind_down()
 };
 
@@ -278,6 +305,9 @@ std::string_view complaint_about(const Parser& parser) {
     const auto& head = parser.get();
     const auto hosts = head.count(http::field::host);
     if (hosts > 1 || (hosts == 0 && head.version() >= 11)) return "there must be exactly one Host header";
+    if (head.version() < 11 && head.count(http::field::transfer_encoding) > 0) {
+        return "HTTP/1.0 has no transfer codings";
+    }
     // Beast takes any other coding for no body at all, and the body for the next request.
     const auto coding = to_std(head[http::field::transfer_encoding]);
     if (head.count(http::field::transfer_encoding) > 0 && !equal_without_case(coding, "chunked")) {
@@ -362,7 +392,12 @@ Task<Connection::Next> Connection::serve_request(bool first) {
 
 Task<bool> Connection::next_request_began() {
     set_deadline(shared_->options.idle_timeout);
+    const auto idle_since = Steady::now();
+    is_idle_ = true;
+    shared_->idle.add(idle_since, this);
     const auto [error, size] = co_await socket_.async_read_some(buffer_.prepare(4096), kAwait);
+    shared_->idle.remove(idle_since, this);
+    is_idle_ = false;
     clear_deadline();
     buffer_.commit(size);
     co_return !error;
@@ -497,6 +532,10 @@ void Connection::wind_down(bool forced) {
     if (forced || !has_exchange_) close_socket();
 }
 
+void Connection::end_idling() {
+    if (is_idle_) close_socket();
+}
+
 void Connection::close_socket() {
     closed_ = true;
     error_code ignored;
@@ -529,8 +568,15 @@ void Connection::end() {
     deadline_timer_.cancel();
     loop_->connections.erase(this);
     const std::lock_guard lock(shared_->mutex);
-    --shared_->connections;
+    const bool was_full = shared_->connections-- >= shared_->options.max_connections;
+    if (was_full) shared_->has_room();
     shared_->ended.notify_all();
+}
+
+std::shared_ptr<Connection> IdleConnections::take_longest() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return nullptr;
+    return idle_.extract(idle_.begin()).value().second->shared_from_this();
 }
 
 void Connection::set_deadline(Millis within) {
@@ -567,7 +613,9 @@ public:
           handler_(handler),
           loops_(make_loops(std::max(options.threads, 1))),
           acceptor_(loops_.front()->context),
-          pause_(loops_.front()->context) {}
+          pause_(loops_.front()->context) {
+        shared_->has_room = [this] { loops_.front()->post([this] { pause_.cancel(); }); };
+    }
 
     ~AsioHttpServer() override { stop(Millis{0}); }
 
@@ -615,6 +663,7 @@ private:
     }
 
     Task<void> accept();
+    Task<void> make_room();
     Task<void> rest_accepting(std::string reason);
     void serve(std::shared_ptr<Loop> loop, Socket socket);
     void wind_down(bool forced);
@@ -633,7 +682,7 @@ private:
 Task<void> AsioHttpServer::accept() {
     for (std::size_t turn = 0; !shared_->stopping; ++turn) {
         if (shared_->connections >= shared_->options.max_connections) {
-            co_await rest_accepting("max_connections");
+            co_await make_room();
             continue;
         }
         const auto& loop = loops_[turn % loops_.size()];
@@ -645,6 +694,18 @@ Task<void> AsioHttpServer::accept() {
             co_await rest_accepting(error.message());
         }
     }
+}
+
+/// Only for somebody who waits to be accepted: until then the idle ones may stay.
+Task<void> AsioHttpServer::make_room() {
+    const auto [error] = co_await acceptor_.async_wait(tcp::acceptor::wait_read, kAwait);
+    if (shared_->stopping || shared_->connections < shared_->options.max_connections) co_return;
+    if (auto idle = shared_->idle.take_longest()) {
+        Loop& loop = idle->loop();
+        loop.post([idle = std::move(idle)] { idle->end_idling(); });
+    }
+    std::string reason = error ? error.message() : "max_connections";
+    co_await rest_accepting(std::move(reason));
 }
 
 Task<void> AsioHttpServer::rest_accepting(std::string reason) {

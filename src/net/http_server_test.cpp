@@ -321,6 +321,7 @@ INSTANTIATE_TEST_SUITE_P(
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         Malformed{"OtherCoding",
                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+        Malformed{"CodingOfAnOldClient", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         Malformed{"Identity", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"}),
     [](const auto& info) { return info.param.name; });
 
@@ -559,13 +560,63 @@ TEST_F(HttpServerTest, ServesManyConnectionsOnSeveralThreads) {
 TEST_F(HttpServerTest, ConnectionsOverTheLimitWaitTheirTurn) {
     options.max_connections = 1;
     auto first = std::make_unique<RawClient>(server().port());
-    first->send(post("one"));
-    first->read_until("one");
+    ASSERT_TRUE(eventually([&] { return server().levels().connections == 1; }));
     RawClient second(server().port());
     second.send(post("two"));
-    EXPECT_EQ(handler.requests, 1);
+    EXPECT_EQ(handler.requests, 0);
+    first->send(post("one"));
+    EXPECT_THAT(first->read_until("one"), EndsWith("one"));
     first.reset();
     EXPECT_THAT(second.read_until("two"), EndsWith("two"));
+}
+
+TEST_F(HttpServerTest, AFullServerClosesTheLongestIdleForANewcomer) {
+    options.max_connections = 3;
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<RawClient>(server().port()));
+    for (const int i : {1, 0, 2}) {
+        clients[i]->send(post("hello"));
+        EXPECT_THAT(clients[i]->read_until("hello"), EndsWith("hello"));
+    }
+    RawClient newcomer(server().port());
+    newcomer.send(post("new"));
+    EXPECT_THAT(newcomer.read_until("new"), EndsWith("new"));
+    EXPECT_EQ(clients[1]->read_to_end(), "");
+    EXPECT_TRUE(clients[1]->was_closed());
+    for (const int i : {0, 2}) {
+        clients[i]->send(post("again"));
+        EXPECT_THAT(clients[i]->read_until("again"), EndsWith("again"));
+    }
+}
+
+TEST_F(HttpServerTest, AFullServerClosesNobodyWhoWaitsForAnAnswer) {
+    options.max_connections = 3;
+    options.threads = 2;
+    std::mutex mutex;
+    std::vector<std::shared_ptr<Exchange>> open;
+    handler.request = [&](const auto& exchange) {
+        if (exchange->request().body != "slow") return exchange->respond({200, {}, exchange->request().body});
+        const std::lock_guard lock(mutex);
+        open.push_back(exchange);
+    };
+    RawClient waiting(server().port());
+    waiting.send(post("slow"));
+    RawClient waiting_too(server().port());
+    waiting_too.send(post("slow"));
+    ASSERT_TRUE(eventually([&] { return handler.requests == 2; }));
+    RawClient idle(server().port());
+    idle.send(post("quick"));
+    EXPECT_THAT(idle.read_until("quick"), EndsWith("quick"));
+    RawClient newcomer(server().port());
+    newcomer.send(post("new"));
+    EXPECT_THAT(newcomer.read_until("new"), EndsWith("new"));
+    EXPECT_EQ(idle.read_to_end(), "");
+    {
+        const std::lock_guard lock(mutex);
+        for (const auto& exchange : std::exchange(open, {})) exchange->respond({200, {}, "answer"});
+    }
+    EXPECT_THAT(waiting.read_until("answer"), EndsWith("answer"));
+    EXPECT_THAT(waiting_too.read_until("answer"), EndsWith("answer"));
 }
 
 /// Takes every descriptor that the process may still open, under a low limit.

@@ -113,12 +113,13 @@ private:
     const IdKeys id_keys_;
     Counter& accepted_;
     Metrics& metrics_;
-    StoreBatcher<IdempotencyRow, Remembered> idempotency_;
 
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<Outstanding>> outstanding_;  ///< oldest first
     bool stopping_ = false;
+    /// After everything that its answers touch.
+    StoreBatcher<IdempotencyRow, Remembered> idempotency_;
     std::thread overdue_;
 };
 

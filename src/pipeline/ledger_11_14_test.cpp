@@ -25,8 +25,9 @@ TEST_F(Ledger, Ledger11_NothingIsEnqueuedBehindAStall) {
     world.log->hold_appends();
     auto first = world.ask_and_go(world.request());
     world.clock.advance(Millis{501});
-    EXPECT_EQ(refusal_of(world.ask(world.request())), Refusal::not_accepted);
+    auto second = world.ask_and_go(world.request());
     world.log->release_appends();
+    EXPECT_EQ(refusal_of(second.get()), Refusal::not_accepted);
     EXPECT_TRUE(std::holds_alternative<AcceptedRequest>(first.get()));
     EXPECT_THAT(world.log->records(topics::requests(Lane::normal)), SizeIs(1));
     world.run();
@@ -159,6 +160,18 @@ TEST_F(Ledger, Ledger12_ABadDeliveryRecordIsBuriedBeforeItCountsAsFinished) {
     ASSERT_TRUE(world.send());
     EXPECT_THAT(world.buried(), SizeIs(1));
     EXPECT_EQ(world.unfinished_deliveries(), 0u);
+}
+
+TEST_F(Ledger, Ledger12_ARefusedClaimIsHalvedUntilTheCulpritIsAlone) {
+    std::vector<NotificationId> good;
+    for (int i = 0; i < 4; ++i) good.push_back(world.accept());
+    world.unreadable = world.accept();
+    for (int i = 0; i < 4; ++i) good.push_back(world.accept());
+    world.run();
+    for (const auto& id : good) EXPECT_EQ(world.state(id), DeliveryState::sent);
+    EXPECT_THAT(world.buried(), ElementsAre("a row cannot be read"));
+    EXPECT_EQ(world.unfinished_deliveries(), 0u);
+    EXPECT_EQ(world.account().slots.in_use(), 0);
 }
 
 TEST_F(Ledger, Ledger12_ABadReceiptStopsNobody) {

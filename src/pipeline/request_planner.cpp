@@ -104,10 +104,16 @@ Status RequestPlanner::load_templates() {
         if (!item.notification || item.tmpl || !item.refusal.empty()) continue;
         const auto& n = *item.notification;
         auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
+        if (!tmpl && tmpl.error().code == ErrorCode::refused_content) {
+            item.refusal = "template_unusable: " + tmpl.error().message;
+            continue;
+        }
         if (!tmpl) return fail(tmpl.error());
         item.tmpl = *tmpl;
         if (!item.tmpl) {
             item.refusal = "unknown_template";
+        } else if (item.step > 0) {
+            continue;  // it fitted when it was accepted, and an erasure may have taken its data since
         } else if (const auto errors = check_against_template(n.channels, n.data, *item.tmpl);
                    !errors.empty()) {
             item.refusal = errors[0].code + ": " + errors[0].path;
@@ -125,7 +131,7 @@ Result<std::vector<NewPlan>> RequestPlanner::make_plans(const std::vector<Item*>
     std::vector<NewPlan> plans;
     for (std::size_t i = 0; i < items.size(); ++i) {
         const auto& n = *items[i]->notification;
-        plans.push_back({n, plan(n, items[i]->step, (*recipients)[i], *items[i]->tmpl, now)});
+        plans.push_back({n, plan(n, items[i]->step, (*recipients)[i], *items[i]->tmpl, now, parts_.routes)});
     }
     return plans;
 }
@@ -190,13 +196,17 @@ Status RequestPlanner::bury_refused() {
             // What cannot be stored for its content cannot be closed either; `dead` still has it.
             if (!status && status.error().code != ErrorCode::refused_content) return status;
         }
-        log::warning("record.dead", {{"topic", item.record.topic}, {"reason", item.refusal}});
         records.push_back(
             {topics::kDead, item.record.key,
              encode(DeadRecord{item.record.topic, item.record.value, item.refusal, parts_.clock.now()}), ""});
     }
-    refused_.Increment(static_cast<double>(records.size()));
-    return parts_.log.append_and_wait(std::move(records));
+    if (auto status = parts_.log.append_and_wait(std::move(records)); !status) return status;
+    for (const auto& item : batch_) {
+        if (item.refusal.empty()) continue;
+        log::warning("record.dead", {{"topic", item.record.topic}, {"reason", item.refusal}});
+        refused_.Increment();
+    }
+    return {};
 }
 
 Status RequestPlanner::finish() {

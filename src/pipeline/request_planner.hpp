@@ -24,6 +24,7 @@ struct PlannerParts {
     Directory& directory;
     TemplateCache& templates;
     Metrics& metrics;
+    std::vector<Route> routes{kRoutes.begin(), kRoutes.end()};  ///< that have a provider
 };
 
 /// Turns the requests of one lane into stored plans and appends the deliveries of what is stored. A pass

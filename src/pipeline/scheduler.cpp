@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kMaxBatch = 1'000;
 constexpr Millis kBehind{2'000};
 constexpr Millis kLookAgain{20};
+constexpr Millis kCountAgain{250};
 
 std::string destination(const Timer& timer) {
     return timer.kind == TimerKind::step ? topics::requests(timer.lane)
@@ -33,6 +34,7 @@ Scheduler::Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, Metr
       log_(log),
       timers_(timers),
       call_deadlines_(std::move(call_deadlines)),
+      metrics_(metrics),
       moved_(metrics.counter("herald_timers_moved_total", "Due timers that went back to the log.")),
       lateness_(metrics.histogram("herald_timer_lateness_seconds",
                                   "From a timer's due time to its record in the log.", latency_bounds())) {}
@@ -44,7 +46,22 @@ Status Scheduler::pass(Millis wait) {
         if (!count) return fail(count.error());
         moved += *count;
     }
+    if (auto status = show_levels(); !status) return status;
     if (moved == 0) std::this_thread::sleep_for(std::min(wait, kLookAgain));
+    return {};
+}
+
+Status Scheduler::show_levels() {
+    if (clock_.uptime() < next_count_) return {};
+    next_count_ = clock_.uptime() + kCountAgain;
+    const auto levels = timers_.timer_levels();
+    if (!levels) return fail(levels.error());
+    for (const auto& level : *levels) {
+        metrics_
+            .gauge("herald_timers_waiting", "Timers, counted up to 100,000.",
+                   {{"lane", std::string(to_string(level.lane))}})
+            .Set(static_cast<double>(level.waiting));
+    }
     return {};
 }
 

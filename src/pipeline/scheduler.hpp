@@ -24,6 +24,7 @@ public:
 
 private:
     Result<std::size_t> move_due(Lane lane);
+    Status show_levels();
     bool is_behind(const char* group, const std::string& topic, Millis allowance);
     TimerStore::HeldBack destinations_behind(Lane lane);
 
@@ -31,6 +32,8 @@ private:
     EventLog& log_;
     TimerStore& timers_;
     const std::map<Route, Millis> call_deadlines_;
+    Metrics& metrics_;
+    Millis next_count_{0};
     Counter& moved_;
     Histogram& lateness_;
 };

@@ -66,7 +66,8 @@ protected:
     void finish(const std::string& group, const std::string& topic) {
         auto consumer = log.subscribe(group, topic).value();
         std::vector<LogPosition> positions;
-        for (const auto& record : consumer->poll(100, Millis{0}).value()) {
+        const auto records = consumer->poll(100, Millis{0}).value();
+        for (const auto& record : records) {
             positions.push_back({record.partition, record.offset + 1, std::nullopt});
         }
         ASSERT_TRUE(consumer->commit(positions));

@@ -19,6 +19,8 @@ constexpr Millis kLeaseMargin{5'000};
 constexpr Millis kGlance{2};
 
 constexpr int kClaimRepeats = 3;
+
+Outcome too_late() { return Deferred{Millis{0}, "the claim came too late to call", true}; }
 constexpr Millis kGatesStayOpen{60'000};
 
 }  // namespace
@@ -81,6 +83,7 @@ bool Sender::idle() const {
 
 Status Sender::pass(Millis wait) {
     take_finished(Millis{0});
+    show_levels();
     if (auto status = settle(); !status) return status;
     if (auto status = flush_side_work(); !status) return status;
     if (auto status = append_events(); !status) return status;
@@ -94,16 +97,20 @@ Status Sender::pass(Millis wait) {
         if (auto status = start_calls(); !status) return status;
         if (!may_take && in_flight_.empty()) std::this_thread::sleep_for(std::min(wait, kGlance));
     }
-    const auto claimed = static_cast<double>(in_flight_.size() + ended_.size());
-    in_flight_gauge_.Set(claimed);
-    peak_gauge_.Set(std::max(peak_gauge_.Value(), claimed));
-    waiting_gauge_.Set(static_cast<double>(waiting_.size()));
+    show_levels();
     if (!in_flight_.empty()) {
         take_finished(kGlance);
     } else if (!waiting_.empty() && permits_wait_ > Millis{0}) {
         std::this_thread::sleep_for(std::min({wait, permits_wait_, kGlance * 5}));
     }
     return {};
+}
+
+void Sender::show_levels() {
+    const auto claimed = static_cast<double>(in_flight_.size() + ended_.size());
+    in_flight_gauge_.Set(claimed);
+    peak_gauge_.Set(std::max(peak_gauge_.Value(), claimed));
+    waiting_gauge_.Set(static_cast<double>(waiting_.size()));
 }
 
 Status Sender::poll(Millis wait) {
@@ -122,12 +129,7 @@ Status Sender::poll(Millis wait) {
                 {*std::move(decoded), std::move(record.key), record.partition, record.offset, std::nullopt});
             continue;
         }
-        log::warning("record.dead", {{"topic", record.topic}, {"reason", decoded.error().message}});
-        events_.push_back(
-            {topics::kDead, record.key,
-             encode(DeadRecord{record.topic, record.value, decoded.error().message, parts_.clock.now()}),
-             ""});
-        done_.emplace_back(record.partition, record.offset);
+        bury(record.partition, record.offset, record.key, record.value, decoded.error().message);
     }
     return {};
 }
@@ -141,7 +143,8 @@ void Sender::take_finished(Millis wait) {
             in_flight_.erase(found);
             call.outcome = std::move(finished.outcome);
             call.ended_at = finished.ended_at;
-            accounts_[i].account->learn(call.outcome);
+            if (finished.sent) accounts_[i].account->learn(call.outcome);
+            else accounts_[i].account->breaker.neutral();
             ended_.push_back(std::move(call));
         }
     }
@@ -213,6 +216,9 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
     }
     const auto asked_at = parts_.clock.uptime();
     auto claims = parts_.claims.run_and_wait(std::move(requests), lane_);
+    if (!claims && claims.error().code == ErrorCode::refused_content) {
+        return claim_halves(account, std::move(batch), claims.error().message);
+    }
     if (!claims) {
         accounts_[account].account->give_back_unused(lane_, static_cast<int>(batch.size()));
         waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
@@ -232,16 +238,39 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
     return first_error;
 }
 
+/// Rule 12: one row that cannot be read stops nobody.
+Status Sender::claim_halves(std::size_t account, std::vector<Waiting> batch, const std::string& why) {
+    if (batch.size() == 1) {
+        accounts_[account].account->give_back_unused(lane_, 1);
+        const auto& waiting = batch.front();
+        bury(waiting.partition, waiting.offset, waiting.key, encode(waiting.record), why);
+        return {};
+    }
+    const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
+    std::vector<Waiting> second(std::make_move_iterator(middle), std::make_move_iterator(batch.end()));
+    batch.erase(middle, batch.end());
+    auto first_status = claim(account, std::move(batch));
+    auto second_status = claim(account, std::move(second));
+    return first_status ? std::move(second_status) : std::move(first_status);
+}
+
+void Sender::bury(int partition, std::int64_t offset, const std::string& key, const std::string& value,
+                  const std::string& why) {
+    const auto topic = topics::deliveries(route_, lane_);
+    log::warning("record.dead", {{"topic", topic}, {"reason", why}});
+    parts_.metrics.counter("herald_records_dead_total", "Records that went to `dead`.", {{"topic", topic}})
+        .Increment();
+    events_.push_back({topics::kDead, key, encode(DeadRecord{topic, value, why, parts_.clock.now()}), ""});
+    done_.emplace_back(partition, offset);
+}
+
 Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at) {
     switch (claim.verdict) {
         case ClaimVerdict::claimed: {
-            const auto& traits = accounts_[account].account->traits;
-            const auto left = asked_at + traits.call_deadline + kLeaseMargin - parts_.clock.uptime();
-            if (left >= traits.call_deadline) {
-                begin_call(account, std::move(waiting), std::move(claim));
+            if (may_still_start(asked_at)) {
+                begin_call(account, std::move(waiting), std::move(claim), asked_at);
             } else {
-                end_without_call(account, std::move(waiting), std::move(claim),
-                                 Deferred{Millis{0}, "the claim came too late to call", true});
+                end_without_call(account, std::move(waiting), std::move(claim), too_late());
             }
             return {};
         }
@@ -276,14 +305,15 @@ Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult cl
     return {};
 }
 
-void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim) {
+void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at) {
     const auto& n = *claim.notification;
     auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
     if (!tmpl || !*tmpl) {
+        const bool for_good = tmpl || tmpl.error().code == ErrorCode::refused_content;
         return end_without_call(
             account, std::move(waiting), std::move(claim),
-            tmpl ? Outcome{Rejected{RejectReason::template_failed, false, false, {}, "it is gone"}}
-                 : Outcome{Deferred{Millis{0}, "the template could not be read", true}});
+            for_good ? Outcome{Rejected{RejectReason::template_failed, false, false, {}, "it is unusable"}}
+                     : Outcome{Deferred{Millis{0}, "the template could not be read", true}});
     }
     auto message = render_message(**tmpl, claim.entry, n.data);
     if (!message) {
@@ -294,8 +324,13 @@ void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim)
     const auto number = next_call_++;
     to_submit_[account].push_back(
         {number, waiting.record.delivery, waiting.record.attempt, *std::move(message), n.deadline_at});
-    in_flight_.emplace(number,
-                       Call{std::move(waiting), std::move(claim), *tmpl, account, number, {}, {}, true});
+    in_flight_.emplace(
+        number, Call{std::move(waiting), std::move(claim), *tmpl, account, number, {}, {}, true, asked_at});
+}
+
+/// Rule 2: a call starts only while a full call deadline is left of the lease.
+bool Sender::may_still_start(Millis asked_at) const {
+    return parts_.clock.uptime() - asked_at <= kLeaseMargin;
 }
 
 /// It was claimed and nothing is sent: the attempt ends here, and its slot with it.
@@ -332,6 +367,15 @@ void Sender::close(const Waiting& waiting, DeliveryState state, std::string reas
 
 void Sender::submit() {
     for (std::size_t i = 0; i < accounts_.size(); ++i) {
+        // Rendering the batch took its time: what is too late by now does not start.
+        std::erase_if(to_submit_[i], [&](const ProviderCall& call) {
+            const auto found = in_flight_.find(call.call);
+            if (may_still_start(found->second.asked_at)) return false;
+            auto late = std::move(found->second);
+            in_flight_.erase(found);
+            end_without_call(i, std::move(late.waiting), std::move(late.claim), too_late());
+            return true;
+        });
         if (!to_submit_[i].empty()) accounts_[i].provider->submit(std::exchange(to_submit_[i], {}));
     }
 }
@@ -340,13 +384,17 @@ Timer Sender::timer_of(const Waiting& waiting, TimerKind kind, TimePoint due, in
     return {lane_, due, kind, waiting.record.tenant, waiting.key, waiting.record.delivery, attempt, route_};
 }
 
-Settlement Sender::settlement_of(const Call& call) const {
+Result<Settlement> Sender::settlement_of(const Call& call) const {
     const auto& n = *call.claim.notification;
-    auto guarantee = Guarantee::at_least_once;
-    auto tmpl = call.tmpl
-                    ? call.tmpl
-                    : parts_.templates.load(n.tenant, n.template_id, n.template_version).value_or(nullptr);
-    if (tmpl) guarantee = tmpl->guarantee;
+    // Without its template nobody knows whether it may be sent twice, so it is not.
+    auto guarantee = Guarantee::at_most_once;
+    if (call.tmpl) {
+        guarantee = call.tmpl->guarantee;
+    } else {
+        const auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
+        if (!tmpl && tmpl.error().code != ErrorCode::refused_content) return fail(tmpl.error());
+        if (tmpl && *tmpl) guarantee = (*tmpl)->guarantee;
+    }
     EndedAttempt attempt;
     attempt.number = call.waiting.record.attempt;
     attempt.tries = call.claim.tries;
@@ -391,7 +439,11 @@ Status Sender::settle() {
     if (ended_.empty()) return {};
     crash_point("ended");
     std::vector<Settlement> settlements;
-    for (const auto& call : ended_) settlements.push_back(settlement_of(call));
+    for (const auto& call : ended_) {
+        auto settlement = settlement_of(call);
+        if (!settlement) return fail(settlement.error());
+        settlements.push_back(*std::move(settlement));
+    }
     auto results = parts_.settlements.run_and_wait(settlements, lane_);
     if (!results) return fail(results.error());
     crash_point("settled");

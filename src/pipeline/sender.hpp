@@ -80,6 +80,7 @@ private:
         Outcome outcome;
         TimePoint ended_at{};
         bool holds_slot = false;
+        Millis asked_at{};  ///< uptime when its claim was asked for
     };
 
     Sender(Route route, Lane lane, SenderParts parts, std::vector<SenderAccount> accounts,
@@ -92,15 +93,20 @@ private:
     TimePoint next_probe() const;
     std::vector<Waiting> take_waiting(int count);
     bool gates_are_fresh(const Waiting& waiting) const;
+    void show_levels();
     Status claim(std::size_t account, std::vector<Waiting> batch);
+    Status claim_halves(std::size_t account, std::vector<Waiting> batch, const std::string& why);
+    void bury(int partition, std::int64_t offset, const std::string& key, const std::string& value,
+              const std::string& why);
     Status sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at);
-    void begin_call(std::size_t account, Waiting waiting, ClaimResult claim);
+    void begin_call(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at);
+    bool may_still_start(Millis asked_at) const;
     Status pass_gates(Waiting waiting, const ClaimResult& claim);
     void end_without_call(std::size_t account, Waiting waiting, ClaimResult claim, Outcome outcome);
     void close(const Waiting& waiting, DeliveryState state, std::string reason);
     void submit();
     Status settle();
-    Settlement settlement_of(const Call& call) const;
+    Result<Settlement> settlement_of(const Call& call) const;
     Timer timer_of(const Waiting& waiting, TimerKind kind, TimePoint due, int attempt) const;
     Status flush_side_work();
     Status append_events();

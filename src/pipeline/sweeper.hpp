@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "base/metrics.hpp"
@@ -11,7 +12,7 @@
 namespace herald {
 
 /// Rule 9: what is planned is the store's obligation, and the log only moves it. Walks the notifications and
-/// appends again, or expires, what is not final, has no timer and is older than the lag of the lanes. With a
+/// appends again, or expires, what is not final, has no timer and is older than the lag of its lane. With a
 /// log that loses nothing it never finds anything.
 class Sweeper final : public Stage {
 public:
@@ -22,9 +23,13 @@ public:
     Status pass(Millis wait) override;
 
 private:
-    /// Everything planned before it has had its record read; none while some lag is unknown.
-    std::optional<TimePoint> horizon();
-    Status handle(const OpenDeliveries& open);
+    void begin_walk();
+    /// Whatever went to the topic before it has been read; none while the lag is unknown, or while what the
+    /// last walk appended may not have been read.
+    std::optional<TimePoint> horizon(const std::string& group, const std::string& topic) const;
+    bool is_lost(const OpenDelivery& open) const;
+    Status handle(std::vector<OpenDelivery> found);
+    Status expire(const std::vector<OpenDelivery>& found, TimePoint now);
 
     const Clock& clock_;
     EventLog& log_;
@@ -33,11 +38,18 @@ private:
     const Millis pause_;
     const Millis margin_;
     Millis next_walk_;
-    std::optional<NotificationId> watermark_;  ///< everything up to it was found closed
-    std::optional<NotificationId> after_;      ///< where the present walk stands
+    Millis next_full_walk_{0};
+    /// Everything up to it was found closed or waiting for a timer, whose record may be lost later: a full
+    /// walk does not begin here.
+    std::optional<NotificationId> watermark_;
+    // The present walk.
     bool walking_ = false;
-    bool met_open_ = false;  ///< on the present walk
-    TimePoint resent_at_{};  ///< the last time that something was appended
+    bool met_open_ = false;
+    std::optional<NotificationId> after_;  ///< where it stands
+    TimePoint planned_before_{};
+    std::map<std::string, TimePoint> horizons_;  ///< by topic
+
+    std::map<std::string, TimePoint> resent_at_;  ///< the last time that something went to the topic
     Counter& resent_;
 };
 

@@ -31,11 +31,12 @@ Result<TemplatePtr> TemplateCache::load(const TenantId& tenant, const TemplateId
         return cached;
     }
     const auto body = Json::parse(row.body);
-    if (!body) return fail(ErrorCode::internal, "a stored template is not JSON: " + body.error().message);
+    if (!body)
+        return fail(ErrorCode::refused_content, "a stored template is not JSON: " + body.error().message);
     std::vector<FieldError> errors;
     auto compiled = std::make_shared<Template>(read_template(*body, errors));
     if (!errors.empty()) {
-        return fail(ErrorCode::internal,
+        return fail(ErrorCode::refused_content,
                     "a stored template does not compile: " + errors[0].path + ": " + errors[0].message);
     }
     compiled->version = row.version;

@@ -121,7 +121,7 @@ TEST_F(TemplateCacheTest, AStoredTemplateThatDoesNotCompileIsAnError) {
         store.put_template(default_tenant(), TemplateId("broken"), R"({"id":"broken"})", clock.now()));
     const auto loaded = cache.load(default_tenant(), TemplateId("broken"), std::nullopt);
     ASSERT_FALSE(loaded);
-    EXPECT_EQ(loaded.error().code, ErrorCode::internal);
+    EXPECT_EQ(loaded.error().code, ErrorCode::refused_content);
 }
 
 }  // namespace

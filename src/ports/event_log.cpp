@@ -3,13 +3,23 @@
 #include <future>
 
 namespace herald {
+namespace {
+
+/// Whatever a batch fans out to, no single append outgrows the log's queue.
+constexpr std::size_t kSlice = 1'000;
+
+}  // namespace
 
 Status EventLog::append_and_wait(std::vector<NewRecord> records) {
-    if (records.empty()) return {};
-    std::promise<Status> promise;
-    auto future = promise.get_future();
-    append(std::move(records), [&promise](Status status) { promise.set_value(std::move(status)); });
-    return future.get();
+    for (std::size_t done = 0; done < records.size(); done += kSlice) {
+        const auto begin = std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(done));
+        const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kSlice, records.size() - done));
+        std::promise<Status> promise;
+        auto future = promise.get_future();
+        append({begin, end}, [&promise](Status status) { promise.set_value(std::move(status)); });
+        if (auto status = future.get(); !status) return status;
+    }
+    return {};
 }
 
 void FinishedPrefix::polled(const LogRecord& record) {

@@ -67,7 +67,8 @@ public:
     /// nothing was enqueued (full). Any other error: it may have been.
     virtual void append(std::vector<NewRecord> records, std::function<void(Status)> done) = 0;
 
-    /// The same, waiting for it. For stages, never for an io thread.
+    /// The same in slices of 1,000, waiting for each; after an error the earlier slices are there. For
+    /// stages, whose repeats are absorbed; never for an io thread.
     Status append_and_wait(std::vector<NewRecord> records);
 
     virtual Result<std::unique_ptr<LogConsumer>> subscribe(const std::string& group,

@@ -61,7 +61,8 @@ struct Story {
 
 enum class CancelResult { cancelled, too_late };
 
-/// A delivery that is not final and has no timer: the log should be moving it.
+/// A delivery that is not final and has no timer: the log should be moving it. With ordinal 0 the step that a
+/// wait has led to, and nobody has planned.
 struct OpenDelivery {
     TenantId tenant;
     DeliveryId delivery;
@@ -70,6 +71,7 @@ struct OpenDelivery {
     std::string key;
     int next_attempt = 1;
     TimePoint deadline_at{};
+    TimePoint since{};  ///< when it was planned, or its wait ended
 };
 
 struct OpenDeliveries {
@@ -110,8 +112,8 @@ public:
     /// begun or that waits for a retry. `too_late` when none was left to close.
     virtual Result<CancelResult> cancel(const TenantId& tenant, const NotificationId& id, TimePoint now) = 0;
 
-    /// Rule 9: walks notifications in the order of their ids, those planned before `planned_before`, at most
-    /// `limit`.
+    /// Rule 9: walks notifications in the order of their ids, those drawn before `planned_before`, at most
+    /// `limit`, and finds what is open since before then. What cannot be read is passed over.
     virtual Result<OpenDeliveries> find_open(std::optional<NotificationId> after, TimePoint planned_before,
                                              std::size_t limit) = 0;
 

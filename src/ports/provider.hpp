@@ -21,6 +21,7 @@ struct FinishedCall {
     std::uint64_t call = 0;
     Outcome outcome;
     TimePoint ended_at{};
+    bool sent = true;  ///< false: refused without a request, which says nothing about the provider's health
 };
 
 /// A completion queue in front of one account at one provider. For one thread; the senders of three lanes

@@ -73,7 +73,7 @@ def timers_left(herald):
     return sum(float(v) for v in found)
 
 
-def settle_down(herald, ids, seconds=30):
+def settle_down(herald, ids, seconds):
     """A round ends when every 202's GET is final and no timer is left."""
     stories, left = {}, list(ids)
     end = time.monotonic() + seconds
@@ -88,7 +88,7 @@ def settle_down(herald, ids, seconds=30):
     return {id: herald.notification(id) for id in ids}
 
 
-def one_round(herald, rng, point=None, settings=None):
+def one_round(herald, rng, point=None, patience_s=40):
     """Returns (verdict, what happened). The kill is random, or where `point` says."""
     herald.simulators.forget()
     for provider in herald.simulators.control:
@@ -117,7 +117,7 @@ def one_round(herald, rng, point=None, settings=None):
     time.sleep(rng.uniform(0.05, 0.2))
     load.stop()
     began = time.monotonic()
-    stories = settle_down(herald, load.accepted)
+    stories = settle_down(herald, load.accepted, patience_s)
     verdict = audit(stories, herald.simulators.all_messages(), kills)
     # Requests whose answer the kill took may have been accepted: they may be sent, and nobody was promised it.
     if load.unanswered:
@@ -131,16 +131,16 @@ def one_round(herald, rng, point=None, settings=None):
                          seconds=round(time.monotonic() - began, 2))
 
 
-def run(rounds, seed, points=(), report=print):
+def run(rounds, seed, points=(), report=print, settings=FAST, patience_s=40):
     """Random kills, then each point in turn. One Herald and one data folder all the way."""
     rng = random.Random(seed)
     total = Verdict()
     with tempfile.TemporaryDirectory(prefix="herald-chaos-") as folder:
         simulators = Simulators(folder)
-        herald = Herald(folder=folder, simulators=simulators, binary="herald-crash", **FAST)
+        herald = Herald(folder=folder, simulators=simulators, binary="herald-crash", **settings)
         try:
             for number, point in enumerate([None] * rounds + list(points), 1):
-                verdict, what = one_round(herald, rng, point)
+                verdict, what = one_round(herald, rng, point, patience_s)
                 total.add(verdict)
                 report(f"round {number}: {what}" + ("" if verdict.good else f"\n  BAD {vars(verdict)}"))
         finally:
@@ -154,9 +154,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--points", type=int, default=0, help="rounds per crash point")
+    parser.add_argument("--defaults", action="store_true", help="with Herald's default settings: minutes a round")
     args = parser.parse_args()
+    settings, patience_s = ({}, 900) if args.defaults else (FAST, 40)
     print(f"seed {args.seed}", flush=True)
-    total = run(args.rounds, args.seed, POINTS * args.points, lambda line: print(line, flush=True))
+    total = run(args.rounds, args.seed, POINTS * args.points, lambda line: print(line, flush=True), settings, patience_s)
     print(total.table())
     sys.exit(0 if total.good else 1)
 

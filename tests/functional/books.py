@@ -69,7 +69,15 @@ def allowed_after(row):
         return ("unknown",)
     if row["verdict"].startswith("2"):
         return ("accepted",)
+    if leaves_in_doubt(row):
+        return ("unknown",)
     return ("deferred", "unusable", "rejected")
+
+
+def leaves_in_doubt(row):
+    """SendGrid may answer any 5xx after it took the mail; FCM's 502 and 504 are a gateway's page, not its own word."""
+    return row["verdict"].startswith("5") and (
+        row["provider"] == "sendgrid" or (row["provider"] == "fcm" and row["verdict"] in ("502", "504")))
 
 
 def was_reset_unread(row):

@@ -142,10 +142,13 @@ def test_a_provider_that_never_recovers_is_given_up_with_its_last_word(impatient
         impatient.simulators.faults(provider, FAULTS["500"])
     stories, rows = books_agree(impatient, send_many(impatient, 1))
     story, = stories.values()
-    assert story["status"] == "failed"
+    assert story["status"] == "unknown"
     for delivery in story["deliveries"]:
-        assert delivery["state"] == "failed" and len(delivery["attempts"]) == 3
-        assert delivery["reason"].startswith("retries exhausted: deferred: 500"), delivery
+        assert len(delivery["attempts"]) == 3
+        # SendGrid may have taken what it answers 500 to: nobody may say that it failed.
+        state, reason = ("unknown", "unknown: 500") if delivery["route"] == "email" \
+            else ("failed", "retries exhausted: deferred: 500")
+        assert delivery["state"] == state and delivery["reason"].startswith(reason), delivery
     assert len(rows) == 12
 
 

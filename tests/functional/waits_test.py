@@ -94,8 +94,8 @@ def test_what_fell_due_while_nobody_was_there_is_sent_at_the_next_start(start_he
 
 
 def test_what_never_succeeds_within_its_ttl_is_expired(herald):
-    herald.simulators.faults("sendgrid", {"fault": "status", "status": 503})
-    answer = herald.send(channels=["email"], ttl_s=1)
+    herald.simulators.faults("twilio", {"fault": "status", "status": 503})
+    answer = herald.send(channels=["sms"], ttl_s=1)
     story = herald.wait_final(answer.json["id"])
     assert story["status"] == "expired" and "deadline" in story["reason"], story
     assert to_ms(story["deadline_at"]) - to_ms(story["accepted_at"]) == 1_000

@@ -84,8 +84,12 @@ std::string detail_of(int status, std::string_view code) {
 
 Outcome by_status(const net::HttpResponse& response, TimePoint now, std::string detail) {
     const int status = response.status;
-    if (status >= 500 || status == 408 || status == 425 || status == 429) {
-        return wait_for(retry_after(response.headers, now).value_or(kSoon), std::move(detail));
+    // A gateway answers for a server that may have had the request: 502 and 504, but also 500 and 503 when
+    // the connection to it broke. Only who names the time at which it serves again has not taken it up.
+    const auto asked = retry_after(response.headers, now);
+    if (status >= 500 && !(status == 503 && asked)) return Unknown{std::move(detail)};
+    if (status == 503 || status == 408 || status == 425 || status == 429) {
+        return wait_for(asked.value_or(kSoon), std::move(detail));
     }
     if (status == 401 || status == 403 || (status >= 300 && status < 400)) {
         return Unusable{.scope = Scope::account, .detail = std::move(detail)};

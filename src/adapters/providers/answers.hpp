@@ -40,8 +40,9 @@ std::string safe_word(std::string_view word, std::string_view otherwise = "");
 /// "429 TooManyRequests": the status and the provider's own code, as far as it is safe to show.
 std::string detail_of(int status, std::string_view code = "");
 
-/// What a status alone says when the provider's table has no row for the answer: 5xx, 408, 425 and 429 wait,
-/// 401, 403 and redirects concern the account, 413 the size, and any other refusal the request.
+/// What a status alone says when the provider's table has no row for the answer: 408, 425, 429 and a 503 that
+/// names its Retry-After wait, any other 5xx leaves in doubt whether the message was taken, 401, 403 and
+/// redirects concern the account, 413 the size, and any other refusal the request.
 Outcome by_status(const net::HttpResponse& response, TimePoint now, std::string detail);
 
 // Outcomes in the words of the tables.

@@ -59,8 +59,12 @@ TEST_P(ByStatus, DecidesWithoutATable) {
 INSTANTIATE_TEST_SUITE_P(
     Answers, ByStatus,
     ::testing::Values(
-        AnswerCase{"server_error", http(500), "deferred"},
-        AnswerCase{"unheard_of_server_error", http(599), "deferred"},
+        AnswerCase{"server_error", http(500), "unknown"},
+        AnswerCase{"bad_gateway", http(502, kHtmlPage), "unknown"},
+        AnswerCase{"bad_gateway_until", http(502, "", {{"retry-after", "7"}}), "unknown"},
+        AnswerCase{"gateway_timeout", http(504), "unknown"},
+        AnswerCase{"unheard_of_server_error", http(599), "unknown"},
+        AnswerCase{"unavailable", http(503, kHtmlPage), "unknown"},
         AnswerCase{"unavailable_until", http(503, "", {{"retry-after", "7"}}), "deferred 7000ms"},
         AnswerCase{"throttled", http(429, "", {{"retry-after", "3"}}), "deferred 3000ms"},
         AnswerCase{"request_timeout", http(408), "deferred"}, AnswerCase{"too_early", http(425), "deferred"},

@@ -63,11 +63,11 @@ public:
         auto flight = std::make_shared<CallInFlight>();
         flight->call = call.call;
         flight->completions = completions;
-        if (!request) return finish(*flight, std::move(request.error()));
+        if (!request) return finish_unsent(*flight, std::move(request.error()));
         flight->request = std::move(*request);
         flight->deadline = clock_.uptime() + parts_.traits.call_deadline;
         parts_.credentials->obtain([this, flight](const Authorization& authorization) {
-            if (!authorization) return finish(*flight, authorization.error());
+            if (!authorization) return finish_unauthorized(*flight, authorization.error());
             flight->authorization = *authorization;
             send(flight);
         });
@@ -79,7 +79,7 @@ private:
         request.headers.push_back({"authorization", flight->authorization});
         request.deadline = flight->deadline - clock_.uptime();
         if (request.deadline <= Millis{0})
-            return finish(*flight, wait_for(kSoon, "authorization came too late"));
+            return finish_unsent(*flight, wait_for(kSoon, "authorization came too late"));
         net::HttpClient::Callbacks callbacks;
         callbacks.written = [] { crash_point("written"); };
         callbacks.done = [this, flight](net::HttpResult result) {
@@ -94,21 +94,46 @@ private:
     Outcome outcome_of(const net::HttpResult& result, const std::string& authorization) {
         Verdict verdict = parts_.protocol.to_outcome(result, clock_.now());
         if (verdict.credential_expired && parts_.credentials->replace(authorization)) {
+            renew_connections(authorization);
             return Deferred{.detail = "the credential had expired and is replaced", .at_once = true};
         }
         return std::move(verdict.outcome);
     }
 
-    void finish(const CallInFlight& flight, Outcome outcome) {
+    /// A connection that has shown an expired token may go on refusing newer ones, as APNs' do. Once for each
+    /// token: the other calls that were refused with it must not end the connections that replaced theirs.
+    void renew_connections(const std::string& expired) {
+        {
+            const std::lock_guard lock(renewed_mutex_);
+            if (std::exchange(renewed_after_, expired) == expired) return;
+        }
+        parts_.client->renew();
+    }
+
+    /// Without its token nothing was sent. Still, that the account cannot be used is the provider's word on
+    /// it, as much as a refused request would be: it has to open the breaker.
+    void finish_unauthorized(const CallInFlight& flight, Outcome outcome) {
+        if (std::holds_alternative<Unusable>(outcome)) return finish(flight, std::move(outcome));
+        finish_unsent(flight, std::move(outcome));
+    }
+
+    void finish_unsent(const CallInFlight& flight, Outcome outcome) {
+        finish(flight, std::move(outcome), false);
+    }
+
+    void finish(const CallInFlight& flight, Outcome outcome, bool sent = true) {
         FinishedCall finished;
         finished.call = flight.call;
         finished.outcome = std::move(outcome);
         finished.ended_at = clock_.now();
+        finished.sent = sent;
         flight.completions->push(std::move(finished));
     }
 
     HttpAccountParts parts_;
     const Clock& clock_;
+    std::mutex renewed_mutex_;
+    std::string renewed_after_;  ///< the expired authorization
 };
 
 class HttpProvider final : public Provider {

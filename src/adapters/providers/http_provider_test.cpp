@@ -73,6 +73,14 @@ protected:
     void authorize(const std::string& authorization = "Bearer a") {
         for (auto& ready : std::exchange(desk_.waiting, {})) ready(authorization);
     }
+    void refuse_authorization(const Outcome& outcome) {
+        for (auto& ready : std::exchange(desk_.waiting, {})) ready(tl::unexpected(outcome));
+    }
+    std::vector<bool> sent() {
+        std::vector<bool> all;
+        for (const auto& finished : provider_->take_finished(100, 0ms)) all.push_back(finished.sent);
+        return all;
+    }
     std::vector<std::string> outcomes() {
         std::vector<std::string> all;
         for (const auto& finished : provider_->take_finished(100, 0ms))
@@ -86,6 +94,33 @@ protected:
     std::unique_ptr<ProviderAccount> account_;
     std::unique_ptr<Provider> provider_;
 };
+
+TEST_F(HttpProviderTest, TellsThatItRefusedTheCallWithoutARequest) {
+    provider_->submit({call_with(EmailMessage{})});
+    EXPECT_THAT(sent(), ElementsAre(false));
+}
+
+TEST_F(HttpProviderTest, TellsThatNothingWasSentForWantOfAnAuthorization) {
+    submit();
+    refuse_authorization(Deferred{.detail = "token endpoint: 503"});
+    submit();
+    clock_.advance(10s);
+    authorize();
+    EXPECT_THAT(sent(), ElementsAre(false, false));
+}
+
+TEST_F(HttpProviderTest, LetsAnAccountThatGetsNoAuthorizationCountAsRefused) {
+    submit();
+    refuse_authorization(Unusable{.scope = Scope::account, .detail = "token endpoint: 400 invalid_grant"});
+    EXPECT_THAT(sent(), ElementsAre(true));
+}
+
+TEST_F(HttpProviderTest, CountsARequestAsSentWhateverBecameOfIt) {
+    server_.will(http(200, "r1"), http(400), never_answered(), never_written());
+    for (int i = 0; i < 4; ++i) submit();
+    authorize();
+    EXPECT_THAT(sent(), ElementsAre(true, true, true, true));
+}
 
 TEST_F(HttpProviderTest, SendsWithTheAuthorizationAndDatesTheEnd) {
     server_.will(http(200, "r1"));
@@ -119,9 +154,7 @@ TEST_F(HttpProviderTest, SendsNothingWhenTheAuthorizationComesTooLate) {
 
 TEST_F(HttpProviderTest, SendsNothingWithoutAnAuthorization) {
     submit();
-    for (auto& ready : std::exchange(desk_.waiting, {})) {
-        ready(tl::unexpected(Outcome{Unusable{.scope = Scope::account, .detail = "no"}}));
-    }
+    refuse_authorization(Unusable{.scope = Scope::account, .detail = "no"});
     EXPECT_TRUE(server_.requests().empty());
     EXPECT_THAT(outcomes(), ElementsAre("unusable account"));
 }
@@ -140,6 +173,26 @@ TEST_F(HttpProviderTest, AsksForANextAttemptWhenAnExpiredCredentialIsReplaced) {
     EXPECT_THAT(outcomes(), ElementsAre("deferred at once"));
     EXPECT_THAT(desk_.refused, ElementsAre("Bearer old"));
     EXPECT_EQ(server_.requests().size(), 1u);
+}
+
+TEST_F(HttpProviderTest, RenewsItsConnectionsOnceForEachExpiredCredential) {
+    desk_.replaceable = true;
+    server_.will(http(401), http(401), http(401));
+    submit();
+    submit();
+    authorize("Bearer old");
+    EXPECT_EQ(server_.renewals(), 1);
+    submit();
+    authorize("Bearer older by now");
+    EXPECT_EQ(server_.renewals(), 2);
+}
+
+TEST_F(HttpProviderTest, KeepsItsConnectionsWhenTheCredentialStays) {
+    server_.will(http(401), http(403));
+    submit();
+    submit();
+    authorize();
+    EXPECT_EQ(server_.renewals(), 0);
 }
 
 TEST_F(HttpProviderTest, IsUnusableWhenAnExpiredCredentialCannotBeReplaced) {

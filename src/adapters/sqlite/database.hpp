@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -29,6 +30,11 @@ struct DatabaseOptions {
 /// be stored `refused_content`, the rest `internal`.
 Error to_error(std::string_view doing, const SQLite::Exception& exception);
 
+/// A row holds what this program cannot read: it fails whatever batch it is in, now and later.
+struct UnreadableRow : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 template <class T>
 struct ResultOf {
     using type = Result<T>;
@@ -51,6 +57,8 @@ auto guard(std::string_view doing, Work&& work) -> typename ResultOf<std::invoke
         }
     } catch (const SQLite::Exception& exception) {
         return fail(to_error(doing, exception));
+    } catch (const UnreadableRow& row) {
+        return fail(ErrorCode::refused_content, std::string(doing) + ": " + row.what());
     } catch (const std::exception& exception) {
         return fail(ErrorCode::internal, std::string(doing) + ": " + exception.what());
     }

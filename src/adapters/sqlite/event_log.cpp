@@ -1,6 +1,7 @@
 #include "adapters/sqlite/event_log.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "adapters/sqlite/sqlite_log_consumer.hpp"
@@ -9,6 +10,21 @@
 #include "adapters/sqlite/sqlite_log_writer.hpp"
 
 namespace herald {
+namespace {
+
+/// The level from which on records like these are refused. Deliveries may still move when requests may not,
+/// or a full log could never become empty; what counts towards no level is never refused for it.
+double refused_from(const std::vector<NewRecord>& records) {
+    const auto any_in = [&](std::string_view topics) {
+        return std::any_of(records.begin(), records.end(),
+                           [&](const NewRecord& record) { return record.topic.starts_with(topics); });
+    };
+    if (any_in("requests.")) return 1.0;
+    return any_in("deliveries.") ? 2.0 : std::numeric_limits<double>::infinity();
+}
+
+}  // namespace
+
 namespace sqlite {
 namespace {
 
@@ -132,12 +148,8 @@ void SqliteEventLog::close() {
 }
 
 void SqliteEventLog::append(std::vector<NewRecord> records, std::function<void(Status)> done) {
-    const bool requests = std::any_of(records.begin(), records.end(), [](const NewRecord& record) {
-        return record.topic.starts_with("requests.");
-    });
     Status verdict;
-    // Deliveries may still move when requests may not, or a full log could never become empty.
-    if (level() >= (requests ? 1.0 : 2.0)) verdict = fail(ErrorCode::busy, "append to the log: it is full");
+    if (level() >= refused_from(records)) verdict = fail(ErrorCode::busy, "append to the log: it is full");
     writer_->append({std::move(records), std::move(done), std::move(verdict)});
 }
 

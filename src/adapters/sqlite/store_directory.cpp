@@ -26,8 +26,7 @@ std::vector<Device> load_devices(Database& database, const TenantId& tenant, con
 Preferences read_stored_preferences(const std::string& body) {
     std::vector<FieldError> errors;
     auto preferences = read_preferences(read_json(body), errors);
-    if (!errors.empty())
-        throw std::runtime_error("the store holds bad preferences: " + errors.front().message);
+    if (!errors.empty()) throw UnreadableRow("the store holds bad preferences: " + errors.front().message);
     return preferences;
 }
 
@@ -110,10 +109,14 @@ std::vector<NotificationId> notifications_of(Database& database, const TenantId&
     return ids;
 }
 
+/// The mark stands even when every delivery is being sent: a retry would find nobody to send to.
 void forget_notification(Database& database, const TenantId& tenant, const NotificationId& id,
                          TimePoint now) {
-    if (const auto row = load_notification(database, tenant, id))
-        cancel_open(database, *row, {now, "erased"});
+    if (const auto row = load_notification(database, tenant, id)) {
+        const CancelMark mark{now, "erased"};
+        close_open(database, *row, mark);
+        save_mark(database, id, mark);
+    }
     execute(database, "UPDATE notifications SET data = '{}', metadata = '{}' WHERE id = ?", id);
     for (auto plan : load_plans(database, tenant, id)) {
         forget_person(plan);

@@ -158,8 +158,11 @@ Result<CancelResult> SqliteStore::cancel(const TenantId& tenant, const Notificat
         save_bare_notification(database, tenant, id);
         const auto row = load_notification(database, tenant, id);
         if (!row) return fail(ErrorCode::not_found, "cancel: there is no such notification");
+        if (row->cancelled) return CancelResult::cancelled;
         const CancelMark mark{now, "cancelled"};
-        return cancel_open(database, *row, mark) ? CancelResult::cancelled : CancelResult::too_late;
+        if (row->failed_at || !close_open(database, *row, mark)) return CancelResult::too_late;
+        save_mark(database, id, mark);
+        return CancelResult::cancelled;
     });
 }
 

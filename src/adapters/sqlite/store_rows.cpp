@@ -7,10 +7,10 @@ std::vector<Channel> read_channels(const std::string& text) {
     std::vector<Channel> channels;
     const auto json = read_json(text);
     const auto* names = json.as_array();
-    if (!names) throw std::runtime_error("the store holds channels that are no list");
+    if (!names) throw UnreadableRow("the store holds channels that are no list");
     for (const auto& name : *names) {
         const auto channel = name.as_string() ? parse_channel(*name.as_string()) : std::nullopt;
-        if (!channel) throw std::runtime_error("the store holds an unknown channel");
+        if (!channel) throw UnreadableRow("the store holds an unknown channel");
         channels.push_back(*channel);
     }
     return channels;
@@ -69,7 +69,7 @@ NotificationId Columns::id() {
     const auto column = row_.getColumn(next_++);
     NotificationId id;
     if (column.getBytes() != static_cast<int>(id.uuid.bytes.size())) {
-        throw std::runtime_error("the store holds an id of another length");
+        throw UnreadableRow("the store holds an id of another length");
     }
     const auto* bytes = static_cast<const std::uint8_t*>(column.getBlob());
     std::copy_n(bytes, id.uuid.bytes.size(), id.uuid.bytes.begin());
@@ -78,13 +78,13 @@ NotificationId Columns::id() {
 
 Json read_json(const std::string& text) {
     auto json = Json::parse(text);
-    if (!json) throw std::runtime_error("the store holds bad JSON: " + json.error().message);
+    if (!json) throw UnreadableRow("the store holds bad JSON: " + json.error().message);
     return *std::move(json);
 }
 
 Plan read_plan(const std::string& text) {
     auto plan = decode_plan(text);
-    if (!plan) throw std::runtime_error("the store holds a bad plan: " + plan.error().message);
+    if (!plan) throw UnreadableRow("the store holds a bad plan: " + plan.error().message);
     return *std::move(plan);
 }
 
@@ -181,9 +181,7 @@ std::int64_t load_epoch(Database& database) {
     return query->getColumn(0).getInt64();
 }
 
-bool cancel_open(Database& database, const NotificationRow& row, const CancelMark& mark) {
-    if (row.cancelled) return true;
-    if (row.failed_at) return false;
+bool close_open(Database& database, const NotificationRow& row, const CancelMark& mark) {
     const auto& [id, tenant] = std::tie(row.notification->id, row.notification->tenant);
     const auto plans = load_plans(database, tenant, id);
     bool closed = plans.empty() || plans.back().wait_until;
@@ -197,11 +195,14 @@ bool cancel_open(Database& database, const NotificationRow& row, const CancelMar
             closed = true;
         }
     }
-    if (closed) {
-        execute(database, "UPDATE notifications SET cancelled_at = ?, cancel_reason = ? WHERE id = ?",
-                mark.at, mark.reason, id);
-    }
     return closed;
+}
+
+void save_mark(Database& database, const NotificationId& id, const CancelMark& mark) {
+    execute(database,
+            "UPDATE notifications SET cancelled_at = ?, cancel_reason = ?"
+            " WHERE id = ? AND cancelled_at IS NULL",
+            mark.at, mark.reason, id);
 }
 
 Sha256Digest erasure_hash(const TenantId& tenant, const UserId& user) {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <stdexcept>
-
 #include "adapters/sqlite/database.hpp"
 #include "base/crypto.hpp"
 #include "ports/ledger.hpp"
@@ -73,8 +71,7 @@ public:
     Word word(std::optional<Word> (*parse)(std::string_view)) {
         const auto column = row_.getColumn(next_++);
         const auto value = parse({column.getText(), static_cast<std::size_t>(column.getBytes())});
-        if (!value)
-            throw std::runtime_error(std::string("the store holds the unknown word ") + column.getText());
+        if (!value) throw UnreadableRow(std::string("the store holds the unknown word ") + column.getText());
         return *value;
     }
 
@@ -113,8 +110,10 @@ void save_older_attempt(Database& database, const TenantId& tenant, const Delive
 
 std::int64_t load_epoch(Database& database);
 
-/// Sets the mark if that closes something, and closes it. False: it came too late.
-bool cancel_open(Database& database, const NotificationRow& row, const CancelMark& mark);
+/// Closes what no attempt has begun and what waits for a retry. False: neither it nor a wait was left.
+bool close_open(Database& database, const NotificationRow& row, const CancelMark& mark);
+/// From now on no attempt begins; the first mark stands.
+void save_mark(Database& database, const NotificationId& id, const CancelMark& mark);
 
 /// Never due before `now`.
 void save_timer(Database& database, Timer timer, TimePoint now);

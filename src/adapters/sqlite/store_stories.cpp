@@ -1,5 +1,6 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
+#include "base/log.hpp"
 
 namespace herald {
 
@@ -18,15 +19,26 @@ struct Walked {
     NotificationId id;
     TenantId tenant;
     UserId user;
-    Lane lane = Lane::normal;
+    std::string lane;
     TimePoint deadline_at{};
+    bool marked = false;  ///< cancelled, erased or refused
 };
 
-std::vector<Walked> walk(Database& database, const std::optional<NotificationId>& after, std::size_t limit) {
+/// Not above any id that is drawn then.
+NotificationId lowest_id(TimePoint at) {
+    NotificationId id;
+    auto ms = to_millis(at);
+    for (std::size_t i = 6; i-- > 0; ms >>= 8) id.uuid.bytes[i] = static_cast<std::uint8_t>(ms & 255);
+    return id;
+}
+
+std::vector<Walked> walk(Database& database, const std::optional<NotificationId>& after,
+                         TimePoint drawn_before, std::size_t limit) {
     auto query = database.query(
-        "SELECT id, tenant, user_id, lane, deadline_at FROM notifications"
-        " WHERE id > ? AND user_id IS NOT NULL ORDER BY id LIMIT ?");
-    bind_all(*query, after.value_or(NotificationId{}), static_cast<std::int64_t>(limit));
+        "SELECT id, tenant, user_id, lane, deadline_at, coalesce(cancelled_at, failed_at) FROM notifications"
+        " WHERE id > ? AND id < ? AND user_id IS NOT NULL ORDER BY id LIMIT ?");
+    bind_all(*query, after.value_or(NotificationId{}), lowest_id(drawn_before),
+             static_cast<std::int64_t>(limit));
     std::vector<Walked> walked;
     while (query->executeStep()) {
         Columns columns(*query);
@@ -34,29 +46,75 @@ std::vector<Walked> walk(Database& database, const std::optional<NotificationId>
         one.id = columns.id();
         one.tenant = TenantId(columns.text());
         one.user = UserId(columns.text());
-        one.lane = columns.word(parse_lane);
+        one.lane = columns.text();
         one.deadline_at = columns.time();
+        one.marked = !columns.is_null();
     }
     return walked;
 }
 
-/// Adds what is open and overdue to `found`; says whether anything is open that no timer moves.
-bool collect_open(Database& database, const Walked& one, const Plan& plan, TimePoint planned_before,
-                  TimePoint now, std::int64_t epoch, std::vector<OpenDelivery>& found) {
-    bool open = false;
-    for (const auto& entry : plan.entries) {
-        if (entry.state != DeliveryState::planned) continue;
-        const DeliveryId id{one.id, plan.step, entry.ordinal};
-        const auto row = load_delivery(database, one.tenant, id);
-        if ((row && is_final(row->state)) || has_timer(database, id)) continue;
-        open = true;
-        const auto next = overdue_attempt(row, now, epoch);
-        if (!next || plan.planned_at >= planned_before) continue;
-        found.push_back({one.tenant, id, entry.route.value_or(Route::push_apns), one.lane,
-                         record_key(one.tenant, one.user), *next, one.deadline_at});
+/// Looks for what no timer moves: `found` has what is overdue of it.
+class OpenWalk {
+public:
+    OpenWalk(Database& database, TimePoint planned_before, TimePoint now, std::vector<OpenDelivery>& found)
+        : database_(database),
+          planned_before_(planned_before),
+          now_(now),
+          epoch_(load_epoch(database)),
+          found_(found) {}
+
+    /// Whether anything of it is open and no timer moves it. What cannot be read is left to a person.
+    bool visit(const Walked& one) {
+        const auto found_before = found_.size();
+        try {
+            const auto lane = parse_lane(one.lane);
+            if (!lane) throw UnreadableRow("the store holds the unknown lane " + one.lane);
+            bool open = false;
+            const auto plans = load_plans(database_, one.tenant, one.id);
+            for (const auto& plan : plans) open |= collect_deliveries(one, *lane, plan);
+            if (!plans.empty()) open |= collect_wait(one, *lane, plans.back());
+            return open;
+        } catch (const UnreadableRow& row) {
+            log::error("store.unreadable", {{"id", to_string(one.id)}, {"reason", row.what()}});
+            found_.resize(found_before);
+            return false;
+        }
     }
-    return open;
-}
+
+private:
+    bool collect_deliveries(const Walked& one, Lane lane, const Plan& plan) {
+        bool open = false;
+        for (const auto& entry : plan.entries) {
+            if (entry.state != DeliveryState::planned) continue;
+            const DeliveryId id{one.id, plan.step, entry.ordinal};
+            const auto row = load_delivery(database_, one.tenant, id);
+            if ((row && is_final(row->state)) || has_timer(database_, id)) continue;
+            open = true;
+            const auto next = overdue_attempt(row, now_, epoch_);
+            if (!next || plan.planned_at >= planned_before_) continue;
+            found_.push_back({one.tenant, id, entry.route.value_or(Route::push_apns), lane,
+                              record_key(one.tenant, one.user), *next, one.deadline_at, plan.planned_at});
+        }
+        return open;
+    }
+
+    /// A wait whose end nobody has planned.
+    bool collect_wait(const Walked& one, Lane lane, const Plan& last) {
+        const DeliveryId step{one.id, last.step + 1, 0};
+        if (!last.wait_until || one.marked || has_timer(database_, step)) return false;
+        if (*last.wait_until < planned_before_) {
+            found_.push_back({one.tenant, step, Route{}, lane, record_key(one.tenant, one.user), 0,
+                              one.deadline_at, *last.wait_until});
+        }
+        return true;
+    }
+
+    Database& database_;
+    const TimePoint planned_before_;
+    const TimePoint now_;
+    const std::int64_t epoch_;
+    std::vector<OpenDelivery>& found_;
+};
 
 }  // namespace
 
@@ -90,14 +148,11 @@ Result<OpenDeliveries> SqliteStore::find_open(std::optional<NotificationId> afte
         OpenDeliveries open;
         open.resume_after = after;
         open.walked_to = after;
-        const auto epoch = load_epoch(database);
-        const auto walked = walk(database, after, limit);
+        const auto walked = walk(database, after, planned_before, limit);
+        OpenWalk visitor(database, planned_before, clock_.now(), open.found);
         bool all_closed = true;
         for (const auto& one : walked) {
-            for (const auto& plan : load_plans(database, one.tenant, one.id)) {
-                if (collect_open(database, one, plan, planned_before, clock_.now(), epoch, open.found))
-                    all_closed = false;
-            }
+            if (visitor.visit(one)) all_closed = false;
             if (all_closed) open.resume_after = one.id;
             open.walked_to = one.id;
         }

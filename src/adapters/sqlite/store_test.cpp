@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/crypto.hpp"
 #include "ports/testing/delivery_store_contract.hpp"
 #include "ports/testing/directory_contract.hpp"
 #include "ports/testing/idempotency_contract.hpp"
@@ -45,7 +46,11 @@ StoreUnderTest open_sqlite(const Clock& clock) {
     auto folder = std::make_shared<TemporaryFolder>();
     auto store = open_file(folder->file(), clock);
     CHECK(store.has_value());
-    return {folder, *std::move(store), std::string(5 * 1024 * 1024, 'x')};
+    return {folder, *std::move(store), std::string(5 * 1024 * 1024, 'x'),
+            [file = folder->file()](Store&, const NotificationId& id) {
+                SQLite::Database database(file.string(), SQLite::OPEN_READWRITE);
+                database.exec("UPDATE plans SET plan = '{' WHERE id = x'" + to_hex(id.uuid.bytes) + "'");
+            }};
 }
 
 const auto kSqlite = ::testing::Values(StoreEngine{"sqlite", open_sqlite});

@@ -89,6 +89,16 @@ public:
         start();
     }
 
+    /// The log loses the SMS that nobody has read.
+    void forget_deliveries() {
+        const auto topic = topics::deliveries(Route::sms, Lane::normal);
+        auto& positions = disk->positions[{topics::kSenderGroup, topic}];
+        const auto& partitions = disk->topics[topic].partitions;
+        for (std::size_t i = 0; i < partitions.size(); ++i) {
+            positions[i] = static_cast<std::int64_t>(partitions[i].records.size());
+        }
+    }
+
     /// Another member of the sender's group, as a second process has one; it takes over some of the
     /// partitions.
     std::unique_ptr<Sender> make_sender(Route route = Route::sms, Lane lane = Lane::normal) {
@@ -321,7 +331,8 @@ public:
 
     /// Called before a claim is made, on another thread, while the sender waits for it.
     std::function<void(const std::vector<ClaimRequest>&)> before_claim;
-    std::function<void()> after_claim;  ///< the same, before the sender has the answer
+    std::function<void()> after_claim;         ///< the same, before the sender has the answer
+    std::optional<NotificationId> unreadable;  ///< a claim that contains a delivery of it is refused
     std::vector<std::vector<ClaimRequest>> claim_batches;
     std::vector<Settlement> settled;  ///< all that was asked of the store
 
@@ -351,6 +362,11 @@ private:
             [this, claim = claim_call(store)](const auto& items) {
                 claim_batches.push_back(items);
                 if (before_claim) before_claim(items);
+                if (unreadable && std::any_of(items.begin(), items.end(), [&](const auto& item) {
+                        return item.delivery.notification == *unreadable;
+                    })) {
+                    return ClaimBatcher::Answers(fail(ErrorCode::refused_content, "a row cannot be read"));
+                }
                 auto answers = claim(items);
                 if (after_claim) after_claim();
                 return answers;

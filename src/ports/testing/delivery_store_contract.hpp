@@ -41,6 +41,17 @@ TEST_P(DeliveryStoreContract, TheFirstClaimBeginsTheDelivery) {
     EXPECT_FALSE(claimed.was_unknown);
 }
 
+TEST_P(DeliveryStoreContract, ARowThatCannotBeReadRefusesItsBatchAndNoOther) {
+    store_plan(2);
+    spoil(2);
+    const ClaimRequest both[] = {make_claim(id_), make_claim(make_delivery_id(2))};
+    const auto refused = store_.claim(both, kToken);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::refused_content);
+    EXPECT_EQ(state_of(1), DeliveryState::planned);
+    EXPECT_EQ(claim(id_).verdict, ClaimVerdict::claimed);
+}
+
 TEST_P(DeliveryStoreContract, ABegunAttemptIsInTheStory) {
     claim(id_);
     const auto view = delivery(1);

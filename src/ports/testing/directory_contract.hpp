@@ -219,6 +219,28 @@ TEST_P(DirectoryContract, ErasingDoesNotTouchWhatIsBeingSent) {
     EXPECT_EQ(settle(settle_accepted(make_delivery_id(1))).state, DeliveryState::sent);
 }
 
+TEST_P(DirectoryContract, WhatWasSendingAtTheErasureIsNotRetried) {
+    put(make_user());
+    store_plan(1);
+    claim(make_delivery_id(1));
+    erase();
+    ASSERT_TRUE(settle_retry(make_delivery_id(1), 1).raised);
+    EXPECT_EQ(delivery(1).attempts.at(0).state, AttemptState::deferred);
+    const auto again = claim(make_delivery_id(1), 2);
+    EXPECT_EQ(again.verdict, ClaimVerdict::settled);
+    EXPECT_EQ(again.reason, "erased");
+    EXPECT_EQ(state_of(1), DeliveryState::cancelled);
+}
+
+TEST_P(DirectoryContract, AnErasureDoesNotUndoWhatWasSent) {
+    put(make_user());
+    store_plan(1);
+    claim(make_delivery_id(1));
+    settle(settle_accepted(make_delivery_id(1)));
+    erase();
+    EXPECT_EQ(story(1).state(), NotificationState::sent);
+}
+
 TEST_P(DirectoryContract, APlanThatWasMadeBeforeTheErasureIsClosedWhenItIsStored) {
     put(make_user());
     const auto notification = make_notification(1);

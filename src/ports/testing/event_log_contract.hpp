@@ -522,6 +522,13 @@ TEST_P(EventLogContract, RefusesRequestsWhenFullWhileDeliveriesStillMove) {
     EXPECT_EQ(full.error().code, ErrorCode::busy);
 }
 
+TEST_P(EventLogContract, TakesWhatCountsTowardsNoLevelHoweverFullItIs) {
+    open({.max_bytes = 10'000});
+    ASSERT_TRUE(append("deliveries.sms.normal", "a", std::string(30'000, 'x')));
+    ASSERT_FALSE(append("deliveries.sms.normal", "a", "one more"));
+    for (const auto* topic : {"events", "receipts", "dead"}) EXPECT_TRUE(append(topic, "a", "1")) << topic;
+}
+
 TEST_P(EventLogContract, TakesRequestsAgainWhenWhatFilledItIsFinished) {
     open({.max_bytes = 10'000});
     ASSERT_TRUE(append("requests.normal", "a", std::string(10'000, 'x')));

@@ -11,6 +11,16 @@ std::int64_t weight(const NewRecord& record) {
            64;
 }
 
+/// The level from which on records like these are refused; what counts towards no level never is.
+double refused_from(const std::vector<NewRecord>& records) {
+    const auto any_in = [&](std::string_view topics) {
+        return std::any_of(records.begin(), records.end(),
+                           [&](const NewRecord& record) { return record.topic.starts_with(topics); });
+    };
+    if (any_in("requests.")) return 1.0;
+    return any_in("deliveries.") ? 2.0 : std::numeric_limits<double>::infinity();
+}
+
 Error closed() { return {ErrorCode::closed, "the log is closed"}; }
 
 Error undeclared(const FakeLogDisk::Group& group) {
@@ -96,12 +106,9 @@ void FakeEventLog::close() {
 void FakeEventLog::append(std::vector<NewRecord> records, std::function<void(Status)> done) {
     std::lock_guard lock(mutex_);
     Append append{std::move(records), std::move(done), {}, false};
-    const bool requests =
-        std::any_of(append.records.begin(), append.records.end(),
-                    [](const NewRecord& record) { return record.topic.starts_with("requests."); });
     if (closed_) {
         append.verdict = fail(closed());
-    } else if (level_locked() >= (requests ? 1.0 : 2.0)) {
+    } else if (level_locked() >= refused_from(append.records)) {
         append.verdict = fail(ErrorCode::busy, "append to the log: it is full");
     } else if (failure_) {
         append.verdict = fail(failure_->error);

@@ -15,6 +15,11 @@ void FakeStore::lose_next_answer(int times) {
     losses_ = times;
 }
 
+void FakeStore::spoil(const NotificationId& id) {
+    std::lock_guard lock(mutex_);
+    unreadable_.insert(id);
+}
+
 std::optional<Error> FakeStore::planned_failure() {
     if (failures_ == 0) return std::nullopt;
     --failures_;

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <tuple>
 
 #include "ports/ledger.hpp"
@@ -22,6 +23,9 @@ public:
     void fail_next(ErrorCode code = ErrorCode::unavailable, int times = 1);
     /// The next `times` writing calls do their work, and then their answer is lost: they say `timeout`.
     void lose_next_answer(int times = 1);
+
+    /// What is stored of that notification cannot be read any more.
+    void spoil(const NotificationId& id);
 
     /// All timers of all lanes, earliest first.
     std::vector<Timer> timers() const;
@@ -94,7 +98,8 @@ private:
     ClaimChange claim_one(const ClaimRequest& request, ClaimToken token);
     SettleResult settle_one(const Settlement& settlement);
     StoredPlan store_plan(const NewPlan& plan);
-    bool cancel_open(Kept& kept, const CancelMark& mark);
+    bool close_open(Kept& kept, const CancelMark& mark);
+    bool collect_open(const Kept& kept, TimePoint planned_before, std::vector<OpenDelivery>& found) const;
     bool has_timer(const DeliveryId& id) const;
     void put_timer(Timer timer);
     Known* find_person(const TenantId& tenant, const UserId& id);
@@ -110,6 +115,7 @@ private:
     int losses_ = 0;
 
     std::map<NotificationId, Kept> notifications_;
+    std::set<NotificationId> unreadable_;
     std::map<DeliveryId, DeliveryRow> deliveries_;
     std::map<std::pair<DeliveryId, int>, AttemptRow> older_attempts_;
     std::int64_t epoch_ = 0;

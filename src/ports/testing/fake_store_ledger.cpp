@@ -127,10 +127,8 @@ Result<std::optional<Story>> FakeStore::load_story(const TenantId& tenant, const
     return std::optional(std::move(story));
 }
 
-/// Sets the mark when that closes something, and closes it.
-bool FakeStore::cancel_open(Kept& kept, const CancelMark& mark) {
-    if (kept.cancelled) return true;
-    if (!kept.failed_reason.empty()) return false;
+/// Closes what no attempt has begun and what waits for a retry. False: neither it nor a wait was left.
+bool FakeStore::close_open(Kept& kept, const CancelMark& mark) {
     bool closed = kept.plans.empty() || kept.plans.rbegin()->second.wait_until;
     for (const auto& [step, plan] : kept.plans) {
         for (const auto& entry : plan.entries) {
@@ -141,7 +139,6 @@ bool FakeStore::cancel_open(Kept& kept, const CancelMark& mark) {
             closed = true;
         }
     }
-    if (closed) kept.cancelled = mark;
     return closed;
 }
 
@@ -156,9 +153,10 @@ Result<CancelResult> FakeStore::cancel(const TenantId& tenant, const Notificatio
     }
     if (kept.notification.tenant != tenant)
         return fail(ErrorCode::not_found, "cancel: there is no such notification");
-    const bool cancelled = cancel_open(kept, {now, "cancelled"});
+    const CancelMark mark{now, "cancelled"};
+    if (!kept.cancelled && kept.failed_reason.empty() && close_open(kept, mark)) kept.cancelled = mark;
     if (auto error = lost_answer()) return fail(*error);
-    return cancelled ? CancelResult::cancelled : CancelResult::too_late;
+    return kept.cancelled ? CancelResult::cancelled : CancelResult::too_late;
 }
 
 Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after, TimePoint planned_before,
@@ -173,28 +171,43 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
     auto item = after ? notifications_.upper_bound(*after) : notifications_.begin();
     for (; item != notifications_.end() && walked < limit; ++item) {
         const auto& [id, kept] = *item;
+        if (id.uuid.time() >= planned_before) break;
         if (kept.plans.empty()) continue;
         ++walked;
         open.walked_to = id;
-        for (const auto& [step, plan] : kept.plans) {
-            for (const auto& entry : plan.entries) {
-                const DeliveryId delivery{id, step, entry.ordinal};
-                const auto row = row_of(delivery);
-                const bool final = entry.state != DeliveryState::planned || (row && is_final(row->state));
-                if (final || has_timer(delivery)) continue;
-                all_closed = false;
-                const auto next = overdue_attempt(row, clock_.now(), epoch_);
-                if (!next || plan.planned_at >= planned_before) continue;
-                const auto& notification = kept.notification;
-                open.found.push_back(
-                    {notification.tenant, delivery, entry.route.value_or(Route::push_apns), notification.lane,
-                     record_key(notification.tenant, notification.user_id), *next, notification.deadline_at});
-            }
-        }
+        if (!unreadable_.contains(id) && collect_open(kept, planned_before, open.found)) all_closed = false;
         if (all_closed) open.resume_after = id;
     }
     open.reached_end = walked < limit;
     return open;
+}
+
+/// Adds what is open and overdue to `found`; says whether anything is open that no timer moves.
+bool FakeStore::collect_open(const Kept& kept, TimePoint planned_before,
+                             std::vector<OpenDelivery>& found) const {
+    const auto& n = kept.notification;
+    const auto key = record_key(n.tenant, n.user_id);
+    bool open = false;
+    for (const auto& [step, plan] : kept.plans) {
+        for (const auto& entry : plan.entries) {
+            const DeliveryId delivery{n.id, step, entry.ordinal};
+            const auto row = row_of(delivery);
+            const bool final = entry.state != DeliveryState::planned || (row && is_final(row->state));
+            if (final || has_timer(delivery)) continue;
+            open = true;
+            const auto next = overdue_attempt(row, clock_.now(), epoch_);
+            if (!next || plan.planned_at >= planned_before) continue;
+            found.push_back({n.tenant, delivery, entry.route.value_or(Route::push_apns), n.lane, key, *next,
+                             n.deadline_at, plan.planned_at});
+        }
+    }
+    const auto& last = kept.plans.rbegin()->second;
+    const DeliveryId step{n.id, last.step + 1, 0};
+    const bool marked = kept.cancelled || !kept.failed_reason.empty();
+    if (!last.wait_until || marked || has_timer(step)) return open;
+    if (*last.wait_until < planned_before)
+        found.push_back({n.tenant, step, Route{}, n.lane, key, 0, n.deadline_at, *last.wait_until});
+    return true;
 }
 
 Result<std::size_t> FakeStore::drop_notifications(TimePoint accepted_before, std::size_t limit) {
@@ -235,6 +248,10 @@ ClaimChange FakeStore::claim_one(const ClaimRequest& request, ClaimToken token) 
 Result<std::vector<ClaimResult>> FakeStore::claim(std::span<const ClaimRequest> requests, ClaimToken token) {
     std::lock_guard lock(mutex_);
     if (auto error = planned_failure()) return fail(*error);
+    for (const auto& request : requests) {
+        if (unreadable_.contains(request.delivery.notification))
+            return fail(ErrorCode::refused_content, "claim deliveries: a row cannot be read");
+    }
     std::vector<ClaimResult> results;
     for (const auto& request : requests) results.push_back(claim_one(request, token).result);
     if (auto error = lost_answer()) return fail(*error);

@@ -42,7 +42,9 @@ Result<bool> FakeStore::erase_user(const TenantId& tenant, const UserId& id, Tim
     for (auto& [notification_id, kept] : notifications_) {
         auto& notification = kept.notification;
         if (notification.tenant != tenant || notification.user_id != id) continue;
-        cancel_open(kept, {now, "erased"});
+        const CancelMark mark{now, "erased"};
+        close_open(kept, mark);
+        if (!kept.cancelled) kept.cancelled = mark;
         forget_person(notification);
         for (auto& [step, plan] : kept.plans) forget_person(plan);
     }

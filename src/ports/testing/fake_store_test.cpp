@@ -12,7 +12,8 @@ namespace herald {
 namespace {
 
 StoreUnderTest open_fake(const Clock& clock) {
-    return {nullptr, std::make_unique<FakeStore>(clock), std::string(FakeStore::kRefusedUser)};
+    return {nullptr, std::make_unique<FakeStore>(clock), std::string(FakeStore::kRefusedUser),
+            [](Store& store, const NotificationId& id) { dynamic_cast<FakeStore&>(store).spoil(id); }};
 }
 
 const auto kFake = ::testing::Values(StoreEngine{"fake", open_fake});

@@ -379,6 +379,7 @@ TEST_P(PlanStoreContract, FindsWhatWasPlannedAndNeverClaimed) {
     EXPECT_EQ(found.key, record_key(default_tenant(), UserId("ada")));
     EXPECT_EQ(found.next_attempt, 1);
     EXPECT_EQ(found.deadline_at, notification.deadline_at);
+    EXPECT_EQ(found.since, kTestStart);
     EXPECT_TRUE(open.reached_end);
 }
 
@@ -479,7 +480,62 @@ TEST_P(PlanStoreContract, TheNextWalkMayStartBehindAllWhenAllIsClosed) {
     store_plan(2);
     claim(make_delivery_id(2));
     settle_retry(make_delivery_id(2), 1);
+    clock_.advance(Millis{1});
     EXPECT_EQ(find_open().resume_after, make_id(2));
+}
+
+TEST_P(PlanStoreContract, AWalkEndsAtWhatWasDrawnLater) {
+    const NewPlan batch[] = {planned_at(1, now()), planned_at(2, now() + seconds(1)),
+                             planned_at(3, now() + seconds(2))};
+    must(store_.store_plans(batch));
+    const auto open = must(store_.find_open(std::nullopt, now() + seconds(1), 1000));
+    EXPECT_THAT(ids_of(open), ::testing::ElementsAre(DeliveryId{batch[0].notification.id, 0, 1}));
+    EXPECT_EQ(open.walked_to, batch[0].notification.id);
+    EXPECT_TRUE(open.reached_end);
+}
+
+TEST_P(PlanStoreContract, FindsAWaitWhoseEndNobodyPlanned) {
+    auto notification = make_notification(1);
+    notification.lane = Lane::bulk;
+    store_plan(notification, make_wait(now() + minutes(5)));
+    clock_.advance(minutes(5));
+    must(store_.delete_timers(due(Lane::bulk)));
+    EXPECT_TRUE(find_open().found.empty());
+    EXPECT_EQ(find_open().resume_after, std::nullopt);
+    clock_.advance(Millis{1});
+    const auto open = find_open();
+    ASSERT_EQ(open.found.size(), 1u);
+    EXPECT_EQ(open.found[0].delivery, (DeliveryId{make_id(1), 1, 0}));
+    EXPECT_EQ(open.found[0].lane, Lane::bulk);
+    EXPECT_EQ(open.found[0].key, record_key(default_tenant(), UserId("ada")));
+    EXPECT_EQ(open.found[0].since, kTestStart + minutes(5));
+    EXPECT_EQ(open.resume_after, std::nullopt);
+}
+
+TEST_P(PlanStoreContract, DoesNotFindAWaitThatItsTimerWillEnd) {
+    store_plan(make_notification(1), make_wait(now() + minutes(5)));
+    clock_.advance(minutes(6));
+    EXPECT_TRUE(find_open().found.empty());
+    EXPECT_EQ(find_open().resume_after, make_id(1));
+}
+
+TEST_P(PlanStoreContract, DoesNotFindAWaitThatWentOnOrWasCancelled) {
+    for (const int n : {1, 2}) store_plan(make_notification(n), make_wait(now() + minutes(5)));
+    store_plan(make_notification(1), make_plan_of({make_skipped_entry(1)}, now(), 1));
+    cancel(2);
+    clock_.advance(minutes(6));
+    must(store_.delete_timers(due()));
+    EXPECT_TRUE(find_open().found.empty());
+    EXPECT_EQ(find_open().resume_after, make_id(2));
+}
+
+TEST_P(PlanStoreContract, AWalkPassesOverWhatCannotBeRead) {
+    for (const int n : {1, 2}) store_plan(n);
+    spoil(1);
+    clock_.advance(minutes(1));
+    const auto open = find_open();
+    EXPECT_THAT(ids_of(open), ::testing::ElementsAre(make_delivery_id(2)));
+    EXPECT_EQ(open.resume_after, make_id(1));
 }
 
 // Retention.

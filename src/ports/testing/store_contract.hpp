@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <stdexcept>
@@ -17,6 +18,8 @@ struct StoreUnderTest {
     std::shared_ptr<void> ground;  ///< a folder, a schema: gone after the store
     std::unique_ptr<Store> store;
     std::string refused_user;  ///< the engine refuses a notification for this user for its content
+    /// Makes unreadable what is stored of a notification.
+    std::function<void(Store&, const NotificationId&)> spoil = nullptr;
 };
 
 struct StoreEngine {
@@ -87,6 +90,7 @@ protected:
     DeliveryView delivery(int n, std::size_t index = 0) { return story(n).deliveries.at(index); }
     DeliveryState state_of(int n) { return delivery(n).state; }
 
+    void spoil(int n) { under_test_.spoil(store_, make_id(n)); }
     CancelResult cancel(int n) { return must(store_.cancel(default_tenant(), make_id(n), now())); }
     std::vector<Timer> due(Lane lane = Lane::normal) { return must(store_.take_due(lane, 1000)); }
 

@@ -120,10 +120,11 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{"refused_stream", not_processed(), "deferred at once"},
         AnswerCase{"no_answer", never_answered(), "unknown"},
         AnswerCase{"accepted", http(200, "", {{"apns-id", "u1"}}), "accepted u1"},
-        AnswerCase{"gateway_page", http(502, kHtmlPage), "deferred"},
+        AnswerCase{"gateway_page", http(502, kHtmlPage), "unknown"},
+        AnswerCase{"gateway_timeout_without_body", http(504), "unknown"},
         AnswerCase{"unknown_reason", refused(400, "NewFashion"), "rejected bad_request"},
         AnswerCase{"unknown_reason_of_the_account", refused(403, "NewFashion"), "unusable account"},
-        AnswerCase{"unknown_server_error", refused(500, "NewFashion"), "deferred"},
+        AnswerCase{"unknown_server_error", refused(500, "NewFashion"), "unknown"},
         AnswerCase{"reason_that_is_no_text", http(400, R"({"reason":7})"), "rejected bad_request"}),
     name_of);
 

@@ -154,9 +154,11 @@ Verdict to_outcome(const FcmAccount& account, const net::HttpResult& result, Tim
     if (status == 429 || words.any("QUOTA_EXCEEDED") || words.any("RESOURCE_EXHAUSTED")) {
         return {wait_for(asked.value_or(account.quota_wait), detail)};
     }
-    if (status >= 500 || words.error_code == "UNSPECIFIED_ERROR") {
+    if (words.any("INTERNAL") || words.any("UNAVAILABLE") || words.error_code == "UNSPECIFIED_ERROR") {
         return {wait_for(asked.value_or(account.server_error_wait), detail)};
     }
+    // Not FCM's own word that it did not process the message.
+    if (status >= 500) return {by_status(*result, now, detail)};
     if (auto verdict = by_words(words, detail)) return std::move(*verdict);
     if (status == 401) return {.outcome = unusable(Scope::account, detail), .credential_expired = true};
     if (status == 404) return {unusable(Scope::account, detail)};

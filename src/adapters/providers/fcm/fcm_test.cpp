@@ -187,8 +187,11 @@ INSTANTIATE_TEST_SUITE_P(
                    "deferred 20000ms"},
         AnswerCase{"quota_without_body", http(429), "deferred 60000ms"},
         AnswerCase{"internal", refused(500, "INTERNAL", "INTERNAL"), "deferred 10000ms"},
-        AnswerCase{"gateway_page", http(502, kHtmlPage), "deferred 10000ms"},
-        AnswerCase{"gateway_timeout_page", http(504, kHtmlPage), "deferred 10000ms"},
+        AnswerCase{"gateway_page", http(502, kHtmlPage), "unknown"},
+        AnswerCase{"gateway_timeout_page", http(504, kHtmlPage), "unknown"},
+        AnswerCase{"server_error_without_body", http(500), "unknown"},
+        AnswerCase{"deadline_exceeded", refused(504, "DEADLINE_EXCEEDED"), "unknown"},
+        AnswerCase{"busy_gateway", http(503, kHtmlPage, {{"retry-after", "4"}}), "deferred 4000ms"},
         AnswerCase{"unavailable", refused(503, "UNAVAILABLE", "UNAVAILABLE"), "deferred 10000ms"},
         AnswerCase{"unavailable_until",
                    refused(503, "UNAVAILABLE", "UNAVAILABLE", "no",
@@ -200,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(FcmAnswers, WaitAsLongAsTheAccountSays) {
     FcmAccount hasty = account();
     hasty.server_error_wait = Millis{0};
-    EXPECT_EQ(describe(to_outcome(hasty, http(500), kAnsweredAt)), "deferred");
+    EXPECT_EQ(describe(to_outcome(hasty, refused(500, "INTERNAL"), kAnsweredAt)), "deferred");
 }
 
 TEST(FcmAnswers, ShowTheCodeAndNothingElse) {

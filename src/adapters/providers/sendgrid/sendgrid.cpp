@@ -84,6 +84,8 @@ Outcome refusal(const net::HttpResponse& response, TimePoint now) {
     const auto lines = error_lines(body);
     const std::string detail =
         detail_of(response.status, lines.empty() ? std::string_view{} : lines.front().field);
+    // It may follow acceptance, and SendGrid's own body does not tell: there is no code for "not processed".
+    if (response.status >= 500) return Unknown{detail};
     switch (response.status) {
         case 400: {
             const auto dead = [](const ErrorLine& line) {

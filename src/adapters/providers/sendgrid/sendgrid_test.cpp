@@ -126,11 +126,10 @@ INSTANTIATE_TEST_SUITE_P(
                       AnswerCase{"no_answer", never_answered(), "unknown"},
                       AnswerCase{"accepted", http(202, "", {{"X-Message-Id", "m1"}}), "accepted m1"},
                       AnswerCase{"sandbox", http(200), "accepted "},
-                      AnswerCase{"internal", refused(500, "Internal Server Error"), "deferred"},
-                      AnswerCase{"gateway_page", http(502, kHtmlPage), "deferred"},
-                      AnswerCase{"unavailable", http(503, kHtmlPage, {{"retry-after", "4"}}),
-                                 "deferred 4000ms"},
-                      AnswerCase{"gateway_timeout", http(504, kHtmlPage), "deferred"}),
+                      AnswerCase{"internal", refused(500, "Internal Server Error"), "unknown"},
+                      AnswerCase{"gateway_page", http(502, kHtmlPage), "unknown"},
+                      AnswerCase{"unavailable", http(503, kHtmlPage, {{"retry-after", "4"}}), "unknown"},
+                      AnswerCase{"gateway_timeout", http(504, kHtmlPage), "unknown"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -44,6 +44,11 @@ public:
         const std::lock_guard lock(mutex_);
         return requests_;
     }
+    /// How often the client was told to renew its connections.
+    int renewals() const {
+        const std::lock_guard lock(mutex_);
+        return renewals_;
+    }
 
 private:
     struct Open {
@@ -62,6 +67,7 @@ private:
         void send(net::HttpRequest request, Callbacks callbacks) override {
             server_.receive(std::move(request), std::move(callbacks));
         }
+        void renew() override { server_.renewed(); }
 
     private:
         FakeHttpServer& server_;
@@ -92,6 +98,11 @@ private:
         return result;
     }
 
+    void renewed() {
+        const std::lock_guard lock(mutex_);
+        ++renewals_;
+    }
+
     std::deque<Open> take_open() {
         const std::lock_guard lock(mutex_);
         return std::exchange(open_, {});
@@ -103,6 +114,7 @@ private:
     std::vector<net::HttpRequest> requests_;
     std::deque<Open> open_;
     bool holding_ = false;
+    int renewals_ = 0;
 };
 
 }  // namespace herald
