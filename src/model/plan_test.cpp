@@ -97,6 +97,15 @@ TEST_F(PlanTest, ReachesWebThroughFcm) {
                                                "3 planned push.apns ios-2 en"));
 }
 
+TEST_F(PlanTest, SkipsWhatNoProviderCarries) {
+    notification_.channels = {Channel::push, Channel::sms};
+    const Route routes[] = {Route::push_apns};
+    const auto planned = plan(notification_, 0, recipient_, template_, kNow, routes);
+    EXPECT_THAT(lines(planned),
+                ElementsAre("1 planned push.apns ios-1 en", "2 skipped push.fcm android-1 no_provider",
+                            "3 skipped sms +14155550123 no_provider"));
+}
+
 TEST_F(PlanTest, SkipsWhatThePersonHasNoAddressFor) {
     recipient_.user->devices.clear();
     recipient_.user->phone.clear();

@@ -174,6 +174,20 @@ TEST_F(Ledger, Ledger12_ARefusedClaimIsHalvedUntilTheCulpritIsAlone) {
     EXPECT_EQ(world.account().slots.in_use(), 0);
 }
 
+TEST_F(Ledger, Ledger12_ADueStepThatCannotBeReadStopsNobody) {
+    std::vector<NotificationId> waiting;
+    for (int i = 0; i < 5; ++i) {
+        auto request = world.request();
+        request.send_at = world.clock.now() + std::chrono::minutes(1);
+        waiting.push_back(world.accept(std::move(request)));
+    }
+    world.run();
+    world.store.spoil(waiting[2]);
+    world.run_for(std::chrono::minutes(1));
+    EXPECT_EQ(world.calls(), 4u);
+    EXPECT_THAT(world.buried(), SizeIs(1));
+}
+
 TEST_F(Ledger, Ledger12_ABadReceiptStopsNobody) {
     world.append({topics::kReceipts, "key", "{}", ""});
     const auto id = world.accept();

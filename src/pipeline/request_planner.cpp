@@ -92,11 +92,25 @@ Status RequestPlanner::load_due_steps() {
         refs.push_back({due.tenant, due.id, due.step});
         items.push_back(&item);
     }
+    return load_steps(refs, items);
+}
+
+/// Rule 12, too: a stored request that cannot be read is found by halving.
+Status RequestPlanner::load_steps(std::span<const PlanStore::StepRef> refs, std::span<Item* const> items) {
     if (refs.empty()) return {};
     auto loaded = parts_.plans.load_steps(refs);
-    if (!loaded) return fail(loaded.error());
-    for (std::size_t i = 0; i < items.size(); ++i) items[i]->notification = std::move((*loaded)[i]);
-    return {};
+    if (loaded) {
+        for (std::size_t i = 0; i < items.size(); ++i) items[i]->notification = std::move((*loaded)[i]);
+        return {};
+    }
+    if (loaded.error().code != ErrorCode::refused_content) return fail(loaded.error());
+    if (refs.size() == 1) {
+        items[0]->refusal = loaded.error().message;
+        return {};
+    }
+    const auto half = refs.size() / 2;
+    if (auto status = load_steps(refs.first(half), items.first(half)); !status) return status;
+    return load_steps(refs.subspan(half), items.subspan(half));
 }
 
 Status RequestPlanner::load_templates() {
@@ -140,8 +154,8 @@ Result<std::vector<NewPlan>> RequestPlanner::make_plans(const std::vector<Item*>
 Status RequestPlanner::store_and_append(const std::vector<Item*>& items) {
     if (items.empty()) return {};
     auto made = make_plans(items);
-    if (!made) return fail(made.error());
-    auto stored = parts_.plan_batcher.run_and_wait(*made, lane_);
+    auto stored =
+        made ? parts_.plan_batcher.run_and_wait(*made, lane_) : PlanBatcher::Answers(fail(made.error()));
     if (stored) {
         crash_point("planned");
         return append_stored(*made, *stored);

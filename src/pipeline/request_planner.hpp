@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/metrics.hpp"
@@ -54,6 +55,7 @@ private:
     Status work();
     void decode();
     Status load_due_steps();
+    Status load_steps(std::span<const PlanStore::StepRef> refs, std::span<Item* const> items);
     Status load_templates();
     Result<std::vector<NewPlan>> make_plans(const std::vector<Item*>& items);
     Status store_and_append(const std::vector<Item*>& items);

@@ -346,7 +346,16 @@ Status Sender::pass_gates(Waiting waiting, const ClaimResult& claim) {
     const UserRef user{n.tenant, n.user_id};
     auto recipients = parts_.directory.load_recipients({&user, 1});
     auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
-    if (!recipients || !tmpl || !*tmpl) {
+    const auto unreadable = [](const auto& result) {
+        return !result && result.error().code == ErrorCode::refused_content;
+    };
+    // What will never be readable ends here, and holds nobody up.
+    if (unreadable(recipients) || unreadable(tmpl) || (tmpl && !*tmpl)) {
+        close(waiting, DeliveryState::failed,
+              unreadable(recipients) ? "recipient_unreadable" : "template_failed");
+        return {};
+    }
+    if (!recipients || !tmpl) {
         waiting_.push_front(std::move(waiting));
         return fail(ErrorCode::unavailable, "the gates could not be read");
     }
