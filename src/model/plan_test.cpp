@@ -301,7 +301,8 @@ TEST_F(PlanTest, RepeatsACodeThatHasNoWords) {
 }
 
 TEST_F(PlanTest, KeepsTheGateOpenForWhatItPlanned) {
-    for (const auto& entry : plan_now().entries) {
+    const auto planned = plan_now();
+    for (const auto& entry : planned.entries) {
         EXPECT_EQ(closed_gate(notification_, entry, recipient_, template_), std::nullopt);
     }
 }

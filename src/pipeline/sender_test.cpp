@@ -24,7 +24,7 @@ protected:
 TEST_F(SenderTest, RendersForThePerson) {
     world.accept();
     world.run();
-    const auto& message = std::get<SmsMessage>(world.sms().submitted().at(0).call.message);
+    const auto message = std::get<SmsMessage>(world.sms().submitted().at(0).call.message);
     EXPECT_EQ(message.to, "+14155550123");
     EXPECT_EQ(message.body, "Hi Ada");
 }
