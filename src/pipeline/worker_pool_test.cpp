@@ -12,13 +12,15 @@ namespace {
 class Occupied {
 public:
     explicit Occupied(WorkerPool& pool) {
-        std::promise<void> entered;
-        const bool posted = pool.post([this, &entered] {
-            entered.set_value();
-            gate_.get_future().wait();
+        // The task outlives this object and shares what it touches.
+        const auto entered = std::make_shared<std::promise<void>>();
+        const auto gate = gate_.get_future().share();
+        const bool posted = pool.post([entered, gate] {
+            entered->set_value();
+            gate.wait();
         });
         EXPECT_TRUE(posted);
-        entered.get_future().wait();
+        entered->get_future().wait();
     }
     void let_go() { gate_.set_value(); }
 

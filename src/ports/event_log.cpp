@@ -14,9 +14,10 @@ Status EventLog::append_and_wait(std::vector<NewRecord> records) {
     for (std::size_t done = 0; done < records.size(); done += kSlice) {
         const auto begin = std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(done));
         const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kSlice, records.size() - done));
-        std::promise<Status> promise;
-        auto future = promise.get_future();
-        append({begin, end}, [&promise](Status status) { promise.set_value(std::move(status)); });
+        // Shared: whoever sets the value is still inside of it when the waiting thread goes on.
+        const auto promise = std::make_shared<std::promise<Status>>();
+        auto future = promise->get_future();
+        append({begin, end}, [promise](Status status) { promise->set_value(std::move(status)); });
         if (auto status = future.get(); !status) return status;
     }
     return {};
