@@ -19,7 +19,7 @@ build/%/build.ninja: CMakeLists.txt CMakePresets.json $(wildcard tools/cmake/*)
 
 build: setup  ## the program, at build/release/herald
 	@mkdir -p build
-	@$(MAKE) --no-print-directory build/$(PRESET)/build.ninja
+	@$(MAKE) --no-print-directory -s build/$(PRESET)/build.ninja
 	@ninja -C build/$(PRESET) herald | tools/progress build
 
 run: build  ## everything in one process with simulated providers, on http://localhost:8000
@@ -37,7 +37,7 @@ test: setup  ## all tests; with CI=true also under the sanitizers; AGAIN=1 when 
 
 test-unit: setup  ## unit and contract tests
 	@mkdir -p build
-	@$(MAKE) --no-print-directory build/$(PRESET)/build.ninja
+	@$(MAKE) --no-print-directory -s build/$(PRESET)/build.ninja
 	@ninja -C build/$(PRESET) | tools/progress build
 	@tools/run-tests $(PRESET)
 
@@ -69,7 +69,7 @@ format:  ## clang-format over src
 
 lint:  ## clang-tidy over src, and a build with clang
 	@tools/setup --lint
-	@$(MAKE) --no-print-directory build/clang/build.ninja
+	@$(MAKE) --no-print-directory -s build/clang/build.ninja
 	@ninja -C build/clang herald | tools/progress build
 	@git ls-files 'src/**/*.cpp' | grep -v _test.cpp | xargs clang-tidy -quiet -p build/clang
 
