@@ -20,7 +20,7 @@ struct NewPlan {
 struct StoredPlan {
     Plan plan;
     bool cancelled =
-        false;  ///< a cancel came first; its open deliveries are closed, nothing is to be appended
+        false;  ///< a cancel came first; its open deliveries are closed, and the claim tells so
     /// Deliveries of the plan that have a row already (claimed or closed); nothing is to be appended for
     /// them.
     std::vector<int> begun;
