@@ -67,7 +67,7 @@ format:  ## clang-format over src
 	@tools/setup --lint
 	@git ls-files 'src/**/*.hpp' 'src/**/*.cpp' | xargs clang-format -i
 
-lint:  ## clang-tidy over src, and a build with clang
+lint:  ## clang-tidy over src, and a build with clang (which does not pass yet)
 	@tools/setup --lint
 	@$(MAKE) --no-print-directory -s build/clang/build.ninja
 	@ninja -C build/clang herald | tools/progress build

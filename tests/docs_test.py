@@ -40,3 +40,12 @@ def test_every_metric_that_the_operators_page_names_is_in_the_code():
     code = "".join(p.read_text() for p in (ROOT / "src").rglob("*.cpp"))
     for name in set(re.findall(r"\bherald_[a-z_]+", (ROOT / "docs" / "operating.md").read_text())):
         assert f'"{name}"' in code, name
+
+
+def test_every_metric_of_the_code_is_on_the_operators_page():
+    page = (ROOT / "docs" / "operating.md").read_text()
+    code = "".join(p.read_text() for p in (ROOT / "src").rglob("*.cpp") if not p.name.endswith("_test.cpp"))
+    metrics = set(re.findall(r"(?:counter|gauge|histogram)\(\s*\"(herald_\w+)\"", code))
+    assert len(metrics) > 20
+    for name in sorted(metrics):
+        assert f"`{name}" in page, name

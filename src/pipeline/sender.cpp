@@ -483,8 +483,8 @@ Status Sender::flush_side_work() {
     auto results = parts_.closures.run_and_wait(closures_, lane_);
     if (!results) return fail(results.error());
     for (std::size_t i = 0; i < closures_.size(); ++i) {
-        if (!(*results)[i].raised) {  // somebody else was first, or the answer was lost: the next claim tells
-                                      // what stands
+        // Somebody else was first, or the answer was lost: the next claim tells what stands.
+        if (!(*results)[i].raised) {
             waiting_.push_back(closing_[i]);
             continue;
         }

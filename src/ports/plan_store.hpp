@@ -19,8 +19,8 @@ struct NewPlan {
 /// What stands in the store after the call: the first stored plan of that step, not necessarily the caller's.
 struct StoredPlan {
     Plan plan;
-    bool cancelled =
-        false;  ///< a cancel came first; its open deliveries are closed, and the claim tells so
+    /// A cancel came first; its open deliveries are closed, and the claim tells so.
+    bool cancelled = false;
     /// Deliveries of the plan that have a row already (claimed or closed); nothing is to be appended for
     /// them.
     std::vector<int> begun;
