@@ -153,6 +153,12 @@ class Process:
         self.process.kill()
         self.process.wait()
 
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self, seconds=30):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -214,35 +220,10 @@ class Simulators:
         self.process.stop()
 
 
-class Herald:
-    """One `herald serve` over a data folder, with simulators beside it."""
+class Client:
+    """Talks to the API of a running Herald, at `url`, and reads its metrics."""
 
-    def __init__(self, folder=None, simulators=None, binary="herald", **settings):
-        self.own_folder = folder is None
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="herald-test-"))
-        self.simulators = simulators or Simulators(self.folder)
-        self.own_simulators = simulators is None
-        self.settings = settings
-        self.binary = binary
-        self.start()
-
-    def start(self, **more):
-        environment = {
-            "HERALD_DATA_DIR": self.folder / "data",
-            "HERALD_LISTEN": "127.0.0.1:0",
-            "HERALD_SIMULATOR_DIR": self.simulators.dir,
-            **self.settings,
-            **more,
-        }
-        self.process = Process("serve", environment, self.binary)
-        try:
-            ready = self.process.wait_for("serve.ready")
-        except AssertionError:
-            self.process.kill()
-            self.close()
-            raise
-        self.seconds_to_ready = time.monotonic() - self.process.started
-        self.url = f"http://127.0.0.1:{ready['port']}"
+    url = None
 
     def call(self, method, path, body=None, **kwargs):
         return call(method, self.url + path, body, **kwargs)
@@ -257,7 +238,11 @@ class Herald:
         return self.call("GET", f"/api/v1/notifications/{id}").json
 
     def wait_final(self, id, seconds=15):
-        return wait_until(lambda: (n := self.notification(id))["status"] not in OPEN_STATES and n, seconds, f"{id} final")
+        def final():
+            answer = self.call("GET", f"/api/v1/notifications/{id}")
+            return answer.status == 200 and answer.json["status"] not in OPEN_STATES and answer.json
+
+        return wait_until(final, seconds, f"{id} final")
 
     def wait_all_final(self, ids, seconds=30):
         """The stories by id, each asked for until it is final."""
@@ -292,6 +277,37 @@ class Herald:
     def wait_idle(self, seconds=15):
         """Nothing is in the log, in flight or on a timer."""
         wait_until(lambda: self.records_in_the_log() == 0 and self.timers_waiting() == 0, seconds, "an idle Herald")
+
+
+class Herald(Client):
+    """One `herald serve` over a data folder, with simulators beside it."""
+
+    def __init__(self, folder=None, simulators=None, binary="herald", **settings):
+        self.own_folder = folder is None
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="herald-test-"))
+        self.simulators = simulators or Simulators(self.folder)
+        self.own_simulators = simulators is None
+        self.settings = settings
+        self.binary = binary
+        self.start()
+
+    def start(self, **more):
+        environment = {
+            "HERALD_DATA_DIR": self.folder / "data",
+            "HERALD_LISTEN": "127.0.0.1:0",
+            "HERALD_SIMULATOR_DIR": self.simulators.dir,
+            **self.settings,
+            **more,
+        }
+        self.process = Process("serve", environment, self.binary)
+        try:
+            ready = self.process.wait_for("serve.ready")
+        except AssertionError:
+            self.process.kill()
+            self.close()
+            raise
+        self.seconds_to_ready = time.monotonic() - self.process.started
+        self.url = f"http://127.0.0.1:{ready['port']}"
 
     def close(self):
         if self.process.process.poll() is None:

@@ -32,7 +32,10 @@ ProblemCode code_of_protocol_error(int status) {
 }  // namespace
 
 Api::Api(ApiOptions options, const ApiParts& parts)
-    : parts_(parts), authentication_(std::move(options.keys), options.anonymous), meter_(parts.metrics) {}
+    : parts_(parts),
+      only_open_routes_(options.only_open_routes),
+      authentication_(std::move(options.keys), options.anonymous),
+      meter_(parts.metrics) {}
 
 Api::~Api() { open_.wait_for_none(); }
 
@@ -47,6 +50,8 @@ void Api::on_request(std::shared_ptr<net::Exchange> exchange) {
         return call->answer(net::HttpResponse{204, {{"allow", allowed_methods(pattern)}}, ""});
     if (!endpoint) return call->answer(refuse_method(pattern));
     if (endpoint->access == Access::keyed) {
+        if (only_open_routes_)
+            return call->answer(refuse(ProblemCode::not_found, "This process does not serve the API."));
         auto tenant = authentication_.tenant_of(call->request().headers);
         if (!tenant) {
             return call->answer(

@@ -13,6 +13,8 @@ namespace herald {
 struct ApiOptions {
     std::vector<ApiKey> keys;
     bool anonymous = false;  ///< requests without a key are the default tenant's
+    /// A process without the role `api`: what needs a key is not there.
+    bool only_open_routes = false;
 };
 
 /// The HTTP API. Never blocks the thread that calls it: what needs the store runs on the readers.
@@ -31,6 +33,7 @@ private:
     void run(const api::Handler& handler, std::shared_ptr<api::Call> call);
 
     const ApiParts parts_;
+    const bool only_open_routes_;
     const api::Authentication authentication_;
     api::RequestMeter meter_;
     api::OpenCalls open_;

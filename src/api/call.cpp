@@ -60,6 +60,7 @@ std::optional<std::string> Call::query(std::string_view name) const {
 }
 
 void Call::answer(Reply reply) {
+    const auto cause = reply ? std::string() : reply.error().cause;
     auto response = reply ? *std::move(reply) : to_response(reply.error(), request_id_);
     response.headers.push_back({"x-request-id", request_id_});
     response.headers.push_back({"cache-control", "no-store"});
@@ -68,7 +69,7 @@ void Call::answer(Reply reply) {
                      .status = response.status,
                      .took = clock_.uptime() - began_,
                      .request_id = request_id_,
-                     .cause = reply ? std::string_view{} : std::string_view(reply.error().cause)});
+                     .cause = cause});
     // Whoever still holds the call, such as a queue, is not to hold its body.
     std::exchange(exchange_, nullptr)->respond(std::move(response));
     open_.end();

@@ -9,7 +9,6 @@
 #include "ports/directory.hpp"
 #include "ports/event_log.hpp"
 #include "ports/plan_store.hpp"
-#include "ports/service_store.hpp"
 #include "ports/template_store.hpp"
 
 namespace herald {
@@ -26,7 +25,6 @@ struct ApiParts {
     EventLog& log;
     const Readiness& readiness;
     Metrics& metrics;
-    ServiceStore& service;
 };
 
 }  // namespace herald

@@ -22,7 +22,7 @@ constexpr Endpoint kEndpoints[] = {
     {"GET", "/openapi.json", Access::open, AtOnce{get_openapi}},
     {"GET", "/health", Access::open, AtOnce{get_health}},
     {"GET", "/healthz", Access::open, AtOnce{get_health}},
-    {"GET", "/ready", Access::open, OnReader{get_ready}},
+    {"GET", "/ready", Access::open, AtOnce{get_ready}},
     {"GET", "/metrics", Access::open, AtOnce{get_metrics}},
 };
 

@@ -128,7 +128,7 @@ net::HttpResponse accepted_response(const AcceptedRequest& accepted) {
 void send_notification(const ApiParts& parts, std::shared_ptr<Call> call) {
     auto request = read_request(parts, *call);
     if (!request) return call->answer(refuse(std::move(request.error())));
-    parts.intake.accept(*std::move(request), [call](IntakeAnswer answer) {
+    parts.intake.accept(*std::move(request), [call = std::move(call)](IntakeAnswer answer) {
         if (const auto* accepted = std::get_if<AcceptedRequest>(&answer)) {
             return call->answer(accepted_response(*accepted));
         }

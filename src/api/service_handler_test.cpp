@@ -40,13 +40,20 @@ TEST_F(ServiceTest, IsNotReadyWhileAPartIsIll) {
     EXPECT_EQ(call("GET", "/ready").status, 200);
 }
 
-TEST_F(ServiceTest, IsNotReadyWhileTheStoreDoesNotAnswer) {
+TEST_F(ServiceTest, StaysReadyWhileAPartIsIllThatItsRoleCanDoWithout) {
+    readiness_.set_needed({"log"});
     readiness_.set_started();
-    store_.fail_next();
-    const auto response = call("GET", "/ready");
-    EXPECT_EQ(response.status, 503);
-    EXPECT_NE(response.body.find(R"("parts":{"store":"unavailable"})"), std::string::npos) << response.body;
+    readiness_.ill("store", "unavailable");
     EXPECT_EQ(call("GET", "/ready").status, 200);
+    EXPECT_NE(call("GET", "/health").body.find(R"("parts":{"store":"unavailable"})"), std::string::npos);
+}
+
+TEST_F(ServiceTest, AProcessWithoutTheApiAnswersForItselfOnly) {
+    start({.keys = {}, .anonymous = true, .only_open_routes = true});
+    EXPECT_EQ(call("GET", "/health").status, 200);
+    EXPECT_EQ(call("GET", "/metrics").status, 200);
+    EXPECT_EQ(call("GET", "/api/v1/users/ada").status, 404);
+    EXPECT_EQ(call("POST", "/api/v1/notifications", "{}").status, 404);
 }
 
 TEST_F(ServiceTest, CountsRequestsByPatternMethodAndStatus) {

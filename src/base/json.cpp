@@ -223,7 +223,7 @@ std::string Json::dump() const {
     return writer.take();
 }
 
-bool Json::operator==(const Json&) const = default;
+bool Json::operator==(const Json& other) const { return value_ == other.value_; }
 
 void JsonWriter::separate() {
     if (comma_) out_.push_back(',');

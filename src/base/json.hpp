@@ -27,17 +27,23 @@ public:
     using Array = std::vector<Json>;
     using Object = std::vector<JsonMember>;
 
-    Json() = default;
-    Json(std::nullptr_t) {}
-    Json(bool value) : value_(value) {}
-    Json(std::string value) : value_(std::move(value)) {}
-    Json(std::string_view value) : value_(std::string(value)) {}
-    Json(const char* value) : value_(std::string(value)) {}
-    Json(Number value) : value_(std::move(value)) {}
+    // Defined below, where JsonMember is complete.
+    Json();
+    Json(const Json& other);
+    Json(Json&& other) noexcept;
+    Json& operator=(const Json& other);
+    Json& operator=(Json&& other) noexcept;
+    ~Json();
+    Json(std::nullptr_t);
+    Json(bool value);
+    Json(std::string value);
+    Json(std::string_view value);
+    Json(const char* value);
+    Json(Number value);
     template <std::integral I>
-    requires(!std::same_as<I, bool>) Json(I value) : value_(Number{std::to_string(value)}) {}
+    requires(!std::same_as<I, bool>) Json(I value) : Json(Number{std::to_string(value)}) {}
     Json(double value);
-    Json(Array value) : value_(std::move(value)) {}
+    Json(Array value);
     Json(Object value);
 
     /// RFC 8259 in UTF-8, and stricter: refuses duplicate keys, numbers that are not finite as a double,
@@ -70,7 +76,7 @@ public:
     bool operator==(const Json&) const;
 
 private:
-    std::variant<std::nullptr_t, bool, Number, std::string, Array, Object> value_ = nullptr;
+    std::variant<std::nullptr_t, bool, Number, std::string, Array, Object> value_;
 };
 
 struct JsonMember {
@@ -79,6 +85,19 @@ struct JsonMember {
     bool operator==(const JsonMember&) const = default;
 };
 
+inline Json::Json() = default;
+inline Json::Json(const Json& other) = default;
+inline Json::Json(Json&& other) noexcept = default;
+inline Json& Json::operator=(const Json& other) = default;
+inline Json& Json::operator=(Json&& other) noexcept = default;
+inline Json::~Json() = default;
+inline Json::Json(std::nullptr_t) {}
+inline Json::Json(bool value) : value_(value) {}
+inline Json::Json(std::string value) : value_(std::move(value)) {}
+inline Json::Json(std::string_view value) : value_(std::string(value)) {}
+inline Json::Json(const char* value) : value_(std::string(value)) {}
+inline Json::Json(Number value) : value_(std::move(value)) {}
+inline Json::Json(Array value) : value_(std::move(value)) {}
 inline Json::Json(Object value) : value_(std::move(value)) {}
 
 /// Writes JSON text front to back; commas are its business. Misuse is a bug and not checked.

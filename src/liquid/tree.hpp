@@ -104,6 +104,9 @@ struct For {
 enum class Interrupt { break_loop, continue_loop };
 
 struct Node {
+    template <class What>
+    Node(What node, std::string_view where) : what(std::move(node)), source(where) {}
+
     std::variant<Text, Output, Assign, If, For, Interrupt> what;
     std::string_view source;  ///< where it stands, for messages
 };

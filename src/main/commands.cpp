@@ -2,15 +2,18 @@
 
 #include <csignal>
 #include <cstdio>
+#include <future>
 
 #include <fmt/format.h>
 #include <pthread.h>
 #include <CLI/CLI.hpp>
 
 #include "base/log.hpp"
+#include "main/engines.hpp"
 #include "main/listen_address.hpp"
 #include "main/service.hpp"
 #include "main/settings.hpp"
+#include "net/curl_client.hpp"
 #include "pipeline/topics.hpp"
 #include "simulator/simulator.hpp"
 
@@ -52,15 +55,16 @@ log::Level log_level(const Settings& settings) {
                                : log::Level::info;
 }
 
-int serve(const Settings& settings) {
+int serve(const Settings& settings, const Roles& roles) {
     const auto signals = block_stop_signals();
     log::start(log_level(settings));
-    auto service = Service::start(settings);
+    auto service = Service::start(settings, roles);
     if (!service) {
         log::stop();
         return complain(service.error());
     }
-    log::info("serve.ready", {{"version", HERALD_VERSION},
+    log::info("serve.ready", {{"role", roles.name},
+                              {"version", HERALD_VERSION},
                               {"listen", settings.text("HERALD_LISTEN")},
                               {"port", (*service)->port()}});
     wait_for_stop(signals);
@@ -97,24 +101,49 @@ int simulate(const Settings& settings) {
     return 0;
 }
 
-/// The embedded stores bring themselves up to date when they are opened.
-int migrate(const Settings& settings) {
-    auto folder = DataFolder::open(settings.text("HERALD_DATA_DIR"));
-    if (!folder) return complain(folder.error());
+int migrate(const Settings& settings, const MigrateOptions& options) {
+    log::start(log_level(settings));
     SystemClock clock;
-    SqliteLogOptions log_options;
-    log_options.path = (*folder)->path() / "log.db";
-    log_options.clock = &clock;
-    for (auto& [group, topic] : topics::consumed())
-        log_options.groups.push_back({std::move(group), std::move(topic)});
-    auto log = SqliteEventLog::open(log_options);
-    if (!log) return complain(log.error());
-    SqliteStoreOptions store_options;
-    store_options.path = (*folder)->path() / "store.db";
-    store_options.clock = &clock;
-    auto store = SqliteStore::open(store_options);
-    if (!store) return complain(store.error());
-    std::printf("%s is up to date\n", (*folder)->path().c_str());
+    Metrics metrics;
+    const auto done = migrate_engines(settings, clock, metrics, options);
+    log::stop();
+    if (!done) return complain(done.error());
+    for (const auto& line : *done) std::printf("%s\n", line.c_str());
+    return 0;
+}
+
+/// Whether the process that listens at HERALD_LISTEN is ready: for health checks where there is no curl.
+int health(const Settings& settings) {
+    auto listen = ListenAddress::parse(settings.text("HERALD_LISTEN"));
+    if (!listen) return complain(listen.error());
+    if (listen->host == "0.0.0.0" || listen->host == "::") listen->host = "localhost";
+    if (listen->host.find(':') != std::string::npos) listen->host = "[" + listen->host + "]";
+    net::HttpRequest request;
+    request.method = "GET";
+    request.url = fmt::format("http://{}:{}/ready", listen->host, listen->port);
+    request.deadline = Millis{3'000};
+    std::promise<net::HttpResult> answered;
+    auto client = net::make_curl_client({});
+    client->send(std::move(request),
+                 {{}, [&](net::HttpResult result) { answered.set_value(std::move(result)); }});
+    const auto answer = answered.get_future().get();
+    std::printf("%s\n", answer ? answer->body.c_str() : answer.error().detail.c_str());
+    return answer && answer->status == 200 ? 0 : kFailed;
+}
+
+/// What every group has not finished, as a table for a person.
+int lag(const Settings& settings) {
+    log::start(log_level(settings));
+    SystemClock clock;
+    Metrics metrics;
+    const auto rows = read_lag(settings, clock, metrics);
+    log::stop();
+    if (!rows) return complain(rows.error());
+    std::printf("%-10s %-28s %9s %12s %10s\n", "GROUP", "TOPIC", "PARTITION", "RECORDS", "OLDEST");
+    for (const auto& row : *rows) {
+        std::printf("%-10s %-28s %9d %12lld %9.1fs\n", row.group.c_str(), row.topic.c_str(), row.partition,
+                    static_cast<long long>(row.records), std::chrono::duration<double>(row.age).count());
+    }
     return 0;
 }
 
@@ -133,11 +162,29 @@ int run_herald(int argc, char** argv, std::span<const std::string_view> tolerate
     CLI::App app{"Herald delivers notifications: one call names a person and a template.", "herald"};
     app.require_subcommand(1);
     app.footer(environment_help());
-    auto* const serve_command =
-        app.add_subcommand("serve", "Run everything in this process, on the embedded engines");
+    auto* const serve_command = app.add_subcommand("serve", "Run all of Herald in this process");
+    auto* const api_command = app.add_subcommand("api", "Run the HTTP API only");
+    auto* const planner_command = app.add_subcommand("planner", "Run a planner only");
+    auto* const worker_command = app.add_subcommand("worker", "Run the senders of one or more channels only");
+    std::vector<std::string> channels;
+    worker_command->add_option("channels", channels, "push, sms, email")
+        ->required()
+        ->check(CLI::IsMember({"push", "sms", "email"}));
+    auto* const scheduler_command = app.add_subcommand("scheduler", "Run a scheduler only");
     auto* const simulate_command =
         app.add_subcommand("simulate", "Run servers that behave like APNs, FCM, Twilio and SendGrid");
-    auto* const migrate_command = app.add_subcommand("migrate", "Bring the data folder up to this version");
+    auto* const migrate_command =
+        app.add_subcommand("migrate", "Bring topics, tables and the data folder up to this version");
+    MigrateOptions migrate_options;
+    migrate_command->add_option("--from", migrate_options.from,
+                                "Carry this embedded data folder over to the engines that are set");
+    migrate_command->add_flag("--demo", migrate_options.demo,
+                              "Write the demo person user123 and the template welcome");
+    migrate_command->add_flag("--finish", migrate_options.finish,
+                              "Every process runs this version: write its records from now on");
+    auto* const health_command =
+        app.add_subcommand("health", "Ask the process at HERALD_LISTEN whether it is ready");
+    auto* const lag_command = app.add_subcommand("lag", "Show what every consumer has not finished");
     auto* const config_command = app.add_subcommand("config", "Print the settings in force");
     bool markdown = false;
     config_command->add_flag("--markdown", markdown, "Print the documentation of all settings instead");
@@ -159,9 +206,17 @@ int run_herald(int argc, char** argv, std::span<const std::string_view> tolerate
         return 0;
     }
     if (simulate_command->parsed()) return simulate(*settings);
-    if (migrate_command->parsed()) return migrate(*settings);
-    CHECK(serve_command->parsed());
-    return serve(*settings);
+    if (migrate_command->parsed()) return migrate(*settings, migrate_options);
+    if (health_command->parsed()) return health(*settings);
+    if (lag_command->parsed()) return lag(*settings);
+    Roles roles;
+    if (serve_command->parsed()) return serve(*settings, Roles::all());
+    roles.api = api_command->parsed();
+    roles.planner = planner_command->parsed();
+    roles.scheduler = scheduler_command->parsed();
+    for (const auto& channel : channels) roles.workers.insert(*parse_channel(channel));
+    roles.name = app.get_subcommands().front()->get_name();
+    return serve(*settings, roles);
 }
 
 }  // namespace herald

@@ -30,6 +30,11 @@ bool ListenAddress::is_loopback() const {
     return host == "::1" || host == "localhost";
 }
 
+std::string simulator_dir(const Settings& settings) {
+    const auto& dir = settings.text("HERALD_SIMULATOR_DIR");
+    return dir.empty() ? settings.text("HERALD_DATA_DIR") + "/simulator" : dir;
+}
+
 simulator::SimulatorOptions simulator_options(const Settings& settings, const std::string& dir) {
     simulator::SimulatorOptions options;
     options.listen_host = settings.text("HERALD_SIMULATOR_LISTEN");

@@ -19,6 +19,8 @@ struct ListenAddress {
     bool is_loopback() const;
 };
 
+/// The folder of the simulators' ca.pem and test credentials.
+std::string simulator_dir(const Settings& settings);
 /// Where the simulators listen and keep their keys.
 simulator::SimulatorOptions simulator_options(const Settings& settings, const std::string& dir);
 

@@ -46,6 +46,34 @@ Result<ServiceAccount> read_service_account(const std::string& path) {
     return account;
 }
 
+/// An account is named after its provider, `simulator.` before it when that stands in.
+AccountTraits traits_of(const Settings& settings, std::string_view name) {
+    struct Known {
+        std::string_view provider, prefix, channel;
+        Route route;
+    };
+    static constexpr Known kKnown[] = {{"apns", "APNS", "PUSH", Route::push_apns},
+                                       {"fcm", "FCM", "PUSH", Route::push_fcm},
+                                       {"twilio", "TWILIO", "SMS", Route::sms},
+                                       {"sendgrid", "SENDGRID", "EMAIL", Route::email}};
+    const auto* const known = std::find_if(std::begin(kKnown), std::end(kKnown),
+                                           [&](const Known& k) { return name.ends_with(k.provider); });
+    CHECK(known != std::end(kKnown));
+    const auto setting = [&](std::string_view suffix) {
+        return fmt::format("HERALD_{}_{}", known->prefix, suffix);
+    };
+    const auto own_rate = setting("RATE");
+    AccountTraits traits;
+    traits.name = std::string(name);
+    traits.route = known->route;
+    traits.call_deadline = Millis{settings.integer(setting("CALL_DEADLINE_MS"))};
+    traits.max_in_flight = static_cast<int>(settings.integer(setting("MAX_IN_FLIGHT")));
+    traits.rate_per_second = static_cast<double>(
+        settings.is_set(own_rate) ? settings.integer(own_rate)
+                                  : settings.integer(fmt::format("HERALD_{}_RATE", known->channel)));
+    return traits;
+}
+
 /// Makes accounts from one source of values: the settings, or the simulators' credentials.
 class AccountMaker {
 public:
@@ -59,7 +87,7 @@ public:
             auto key = read_file(required("HERALD_APNS_KEY_FILE"));
             if (!key) return fail(ErrorCode::invalid, "HERALD_APNS_KEY_FILE: " + key.error().message);
             account.key_pem = *std::move(key);
-            return apns(account, "apns");
+            return apns(account, provider);
         }
         if (provider == "fcm") {
             const auto account = read_service_account(required("HERALD_FCM_SERVICE_ACCOUNT_FILE"));
@@ -68,16 +96,16 @@ public:
                             "HERALD_FCM_SERVICE_ACCOUNT_FILE: " + account.error().message);
             const auto& token_url = settings_.text("HERALD_FCM_TOKEN_URL");
             return fcm(*account, settings_.text("HERALD_FCM_URL"),
-                       token_url.empty() ? account->token_uri : token_url, "fcm");
+                       token_url.empty() ? account->token_uri : token_url, provider);
         }
         if (provider == "twilio") {
             return twilio({settings_.text("HERALD_TWILIO_URL"), required("HERALD_TWILIO_ACCOUNT_SID"),
                            required("HERALD_TWILIO_AUTH_TOKEN"), "", ""},
-                          required("HERALD_TWILIO_FROM"), "twilio");
+                          required("HERALD_TWILIO_FROM"), provider);
         }
         return sendgrid({settings_.text("HERALD_SENDGRID_URL"), required("HERALD_SENDGRID_API_KEY"),
                          required("HERALD_SENDGRID_FROM"), settings_.text("HERALD_SENDGRID_FROM_NAME")},
-                        "sendgrid");
+                        provider);
     }
 
     AccountResult make_simulated(std::string_view provider, const std::string& dir, const Json& credentials) {
@@ -87,7 +115,7 @@ public:
             return fail(ErrorCode::invalid,
                         fmt::format("the simulators' credentials.json lacks {}", provider));
         const auto value = [&](std::string_view name) { return std::string(own->text(name)); };
-        const std::string name = fmt::format("simulator.{}", provider);
+        const auto name = fmt::format("simulator.{}", provider);
         if (provider == "apns") {
             auto key = read_file(joined(dir, value("key_file")));
             if (!key) return fail(key.error());
@@ -114,23 +142,6 @@ private:
         return settings_.text(name);
     }
 
-    AccountTraits traits(std::string_view prefix, std::string_view channel, Route route,
-                         std::string name) const {
-        const auto setting = [&](std::string_view suffix) {
-            return fmt::format("HERALD_{}_{}", prefix, suffix);
-        };
-        const auto own_rate = setting("RATE");
-        AccountTraits traits;
-        traits.name = std::move(name);
-        traits.route = route;
-        traits.call_deadline = Millis{settings_.integer(setting("CALL_DEADLINE_MS"))};
-        traits.max_in_flight = static_cast<int>(settings_.integer(setting("MAX_IN_FLIGHT")));
-        traits.rate_per_second = static_cast<double>(
-            settings_.is_set(own_rate) ? settings_.integer(own_rate)
-                                       : settings_.integer(fmt::format("HERALD_{}_RATE", channel)));
-        return traits;
-    }
-
     std::unique_ptr<net::HttpClient> http2(const std::string& origin, const AccountTraits& traits) const {
         net::Http2ClientOptions options;
         options.origin = origin;
@@ -147,15 +158,15 @@ private:
         return net::make_curl_client(options);
     }
 
-    AccountResult apns(const ApnsAccount& account, std::string name) const {
-        auto t = traits("APNS", "PUSH", Route::push_apns, std::move(name));
+    AccountResult apns(const ApnsAccount& account, std::string_view name) const {
+        auto t = traits_of(settings_, name);
         auto client = http2(account.url, t);
         return make_apns_account(account, std::move(t), std::move(client), clock_);
     }
 
     AccountResult fcm(const ServiceAccount& from, std::string url, std::string token_url,
-                      std::string name) const {
-        auto t = traits("FCM", "PUSH", Route::push_fcm, std::move(name));
+                      std::string_view name) const {
+        auto t = traits_of(settings_, name);
         const FcmAccount account{std::move(url),   from.project_id,     from.client_email,
                                  from.private_key, from.private_key_id, std::move(token_url)};
         auto client = http2(account.url, t);
@@ -163,15 +174,15 @@ private:
         return make_fcm_account(account, std::move(t), std::move(client), std::move(token_client), clock_);
     }
 
-    AccountResult twilio(TwilioAccount account, const std::string& from, std::string name) const {
+    AccountResult twilio(TwilioAccount account, const std::string& from, std::string_view name) const {
         (from.starts_with("MG") ? account.messaging_service_sid : account.from) = from;
-        auto t = traits("TWILIO", "SMS", Route::sms, std::move(name));
+        auto t = traits_of(settings_, name);
         auto client = http1(t);
         return make_twilio_account(account, std::move(t), std::move(client), clock_);
     }
 
-    AccountResult sendgrid(const SendgridAccount& account, std::string name) const {
-        auto t = traits("SENDGRID", "EMAIL", Route::email, std::move(name));
+    AccountResult sendgrid(const SendgridAccount& account, std::string_view name) const {
+        auto t = traits_of(settings_, name);
         auto client = http1(t);
         return make_sendgrid_account(account, std::move(t), std::move(client), clock_);
     }
@@ -203,9 +214,24 @@ std::vector<std::string> providers_of(const Settings& settings, Channel channel)
     return settings.is_set(name) ? settings.list(name) : std::vector<std::string>{"simulator"};
 }
 
-Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(const Settings& settings,
-                                                                             const std::string& simulator_dir,
-                                                                             const Clock& clock) {
+std::vector<AccountTraits> account_traits(const Settings& settings) {
+    std::vector<AccountTraits> all;
+    for (const auto channel : kChannels) {
+        for (const auto& provider : providers_of(settings, channel)) {
+            if (provider != "simulator") {
+                all.push_back(traits_of(settings, provider));
+                continue;
+            }
+            for (const auto simulated : simulated_providers(channel))
+                all.push_back(traits_of(settings, fmt::format("simulator.{}", simulated)));
+        }
+    }
+    return all;
+}
+
+Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(
+    const Settings& settings, const std::set<Channel>& channels, const std::string& simulator_dir,
+    const Clock& clock) {
     AccountMaker maker(settings, clock);
     std::optional<Json> credentials;
     std::vector<std::unique_ptr<ProviderAccount>> accounts;
@@ -216,7 +242,7 @@ Result<std::vector<std::unique_ptr<ProviderAccount>>> make_provider_accounts(con
         accounts.push_back(*std::move(account));
         return {};
     };
-    for (const auto channel : kChannels) {
+    for (const auto channel : channels) {
         for (const auto& provider : providers_of(settings, channel)) {
             if (provider != "simulator") {
                 if (auto status = add(maker.make_real(provider)); !status) return fail(status.error());

@@ -9,10 +9,13 @@
 #include "base/log.hpp"
 #include "main/demo.hpp"
 #include "main/listen_address.hpp"
+#include "pipeline/engine_watch.hpp"
 #include "pipeline/housekeeper.hpp"
 #include "pipeline/receipt_applier.hpp"
 #include "pipeline/scheduler.hpp"
+#include "pipeline/sole_stage.hpp"
 #include "pipeline/sweeper.hpp"
+#include "pipeline/template_refresher.hpp"
 #include "pipeline/topics.hpp"
 
 namespace herald {
@@ -29,15 +32,32 @@ void raise_file_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// What must not start, with the reason and the way out.
-Status check_settings(const Settings& settings, const ListenAddress& listen) {
-    for (const auto* engine : {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL"}) {
-        if (settings.is_set(engine)) {
-            return fail(ErrorCode::invalid,
-                        fmt::format("{} is set, and this version runs on its embedded engines only; unset it",
-                                    engine));
-        }
+Status check_roles(const Settings& settings, const Roles& roles) {
+    if (roles.is_all()) return {};
+    std::string unset;
+    for (const auto* engine : kEngineVariables) {
+        if (!settings.is_set(engine)) unset += fmt::format("{}{}", unset.empty() ? "" : ", ", engine);
     }
+    if (unset.empty()) return {};
+    return fail(ErrorCode::invalid,
+                fmt::format("`herald {}` is one of several processes, which share engines: set {} (or run "
+                            "`herald serve`, which is all of Herald in one process)",
+                            roles.name, unset));
+}
+
+/// Nobody is to find out later that their messages went to a simulator.
+Status check_providers(const Settings& settings, const std::string& why) {
+    for (const auto* name : {"HERALD_PUSH_PROVIDERS", "HERALD_SMS_PROVIDERS", "HERALD_EMAIL_PROVIDERS"}) {
+        if (settings.is_set(name)) continue;
+        return fail(ErrorCode::invalid,
+                    fmt::format("{}, so {} must name the providers (or `simulator`)", why, name));
+    }
+    return {};
+}
+
+/// What must not start, with the reason and the way out.
+Status check_settings(const Settings& settings, const Roles& roles, const ListenAddress& listen) {
+    if (auto status = check_roles(settings, roles); !status) return status;
     const auto longest_life_s = kMaxSendAheadSeconds + kMaxTtlSeconds;
     if (settings.integer("HERALD_STORE_RETENTION_S") <
         longest_life_s + settings.integer("HERALD_LOG_RETENTION_S")) {
@@ -46,22 +66,16 @@ Status check_settings(const Settings& settings, const ListenAddress& listen) {
                     "nothing may be dropped that "
                     "the log could still move");
     }
+    if (has_engine(settings)) {
+        if (auto status = check_providers(settings, "an engine is set"); !status) return status;
+    }
     if (listen.is_loopback()) return {};
-    if (!settings.is_set("HERALD_API_KEY") && settings.integer("HERALD_ALLOW_ANONYMOUS") == 0) {
+    if (roles.api && !settings.is_set("HERALD_API_KEY") && settings.integer("HERALD_ALLOW_ANONYMOUS") == 0) {
         return fail(ErrorCode::invalid,
                     "HERALD_LISTEN is beyond loopback, so a key is needed: set HERALD_API_KEY (or "
                     "HERALD_ALLOW_ANONYMOUS=1)");
     }
-    for (const auto* name : {"HERALD_PUSH_PROVIDERS", "HERALD_SMS_PROVIDERS", "HERALD_EMAIL_PROVIDERS"}) {
-        if (!settings.is_set(name)) {
-            return fail(
-                ErrorCode::invalid,
-                fmt::format(
-                    "HERALD_LISTEN is beyond loopback, so {} must name the providers (or `simulator`)",
-                    name));
-        }
-    }
-    return {};
+    return check_providers(settings, "HERALD_LISTEN is beyond loopback");
 }
 
 bool uses_simulators(const Settings& settings) {
@@ -90,9 +104,9 @@ double random_jitter() {
 
 }  // namespace
 
-Result<std::unique_ptr<Service>> Service::start(const Settings& settings) {
+Result<std::unique_ptr<Service>> Service::start(const Settings& settings, const Roles& roles) {
     raise_file_limit();
-    std::unique_ptr<Service> service(new Service(settings));
+    std::unique_ptr<Service> service(new Service(settings, roles));
     for (const auto step : {&Service::open_engines, &Service::start_simulators, &Service::make_accounts,
                             &Service::start_stages, &Service::start_api}) {
         if (auto status = (service.get()->*step)(); !status) return fail(status.error());
@@ -107,43 +121,27 @@ Service::~Service() { stop(); }
 Status Service::open_engines() {
     const auto listen = ListenAddress::parse(settings_.text("HERALD_LISTEN"));
     if (!listen) return fail(listen.error());
-    if (auto status = check_settings(settings_, *listen); !status) return status;
-    auto folder = DataFolder::open(settings_.text("HERALD_DATA_DIR"));
-    if (!folder) return fail(folder.error());
-    folder_ = *std::move(folder);
-
-    SqliteLogOptions log_options;
-    log_options.path = folder_->path() / "log.db";
-    log_options.clock = &clock_;
-    log_options.partitions = static_cast<int>(settings_.integer("HERALD_LOG_PARTITIONS"));
-    log_options.max_bytes = settings_.integer("HERALD_LOG_MAX_BYTES");
-    log_options.retention = std::chrono::seconds(settings_.integer("HERALD_LOG_RETENTION_S"));
-    for (auto& [group, topic] : topics::consumed())
-        log_options.groups.push_back({std::move(group), std::move(topic)});
-    auto log = SqliteEventLog::open(log_options);
-    if (!log) return fail(log.error());
-    log_ = *std::move(log);
-
-    SqliteStoreOptions store_options;
-    store_options.path = folder_->path() / "store.db";
-    store_options.clock = &clock_;
-    // Those of the API, and some for the stages.
-    store_options.readers = static_cast<int>(settings_.integer("HERALD_STORE_READERS")) + 2;
-    auto store = SqliteStore::open(store_options);
-    if (!store) return fail(store.error());
-    store_ = *std::move(store);
-    if (auto status = store_->declare_claims_dead(); !status) return status;
-    limiter_ = std::make_unique<LocalRateLimiter>(clock_);
-    return write_demo(*store_, clock_.now());
+    if (auto status = check_settings(settings_, roles_, *listen); !status) return status;
+    auto engines = herald::open_engines(settings_, readings_of(roles_), clock_, metrics_);
+    if (!engines) return fail(engines.error());
+    engines_ = *std::move(engines);
+    // Accepting goes on without the store, so its illness must not take away those who accept.
+    if (roles_.api) readiness_.set_needed({"log"});
+    return {};
 }
 
 /// The simulators run here unless the settings say where else they are.
 Status Service::start_simulators() {
-    const auto& dir = settings_.text("HERALD_SIMULATOR_DIR");
-    simulator_dir_ = dir.empty() ? (folder_->path() / "simulator").string() : dir;
+    simulator_dir_ = simulator_dir(settings_);
     const bool elsewhere =
         settings_.is_set("HERALD_SIMULATOR_DIR") || settings_.is_set("HERALD_SIMULATOR_HOST");
     if (!uses_simulators(settings_) || elsewhere) return {};
+    if (!roles_.is_all()) {
+        if (roles_.workers.empty()) return {};
+        return fail(ErrorCode::invalid,
+                    "a provider is `simulator`, and this process does not run them: start `herald simulate` "
+                    "and set HERALD_SIMULATOR_DIR to its folder");
+    }
     auto options = simulator_options(settings_, simulator_dir_);
     auto simulator = simulator::Simulator::start(options);
     if (!simulator) return fail(simulator.error());
@@ -158,11 +156,11 @@ Status Service::start_simulators() {
 }
 
 Status Service::make_accounts() {
-    auto made = make_provider_accounts(settings_, simulator_dir_, clock_);
+    auto made = make_provider_accounts(settings_, roles_.workers, simulator_dir_, clock_);
     if (!made) return fail(made.error());
     provider_accounts_ = *std::move(made);
     for (const auto& provider : provider_accounts_) {
-        accounts_.push_back(std::make_unique<Account>(provider->traits(), clock_, *limiter_));
+        accounts_.push_back(std::make_unique<Account>(provider->traits(), clock_, *engines_.limiter));
         log::info("account.ready",
                   {{"account", provider->traits().name}, {"route", to_string(provider->traits().route)}});
     }
@@ -170,44 +168,52 @@ Status Service::make_accounts() {
 }
 
 Status Service::start_stages() {
-    templates_ = std::make_unique<TemplateCache>(*store_, clock_);
-    auto& store = *store_;
-    plan_batcher_ = std::make_unique<PlanBatcher>(
-        [&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
-    claim_batcher_ = std::make_unique<ClaimBatcher>(claim_call(store), kBatch, kMaxQueued);
-    settle_batcher_ = std::make_unique<SettleBatcher>(
-        [&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
+    auto& store = *engines_.store;
+    templates_ = std::make_unique<TemplateCache>(store, clock_);
     close_batcher_ = std::make_unique<CloseBatcher>(
         [&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch, kMaxQueued);
+    if (roles_.planner) {
+        if (auto status = add_planners(); !status) return status;
+    }
+    if (!roles_.workers.empty()) {
+        if (auto status = add_senders(); !status) return status;
+    }
+    if (roles_.scheduler) add_scheduler();
+    if (roles_.api) add_stage(std::make_unique<TemplateRefresher>(*templates_, clock_));
+    add_stage(std::make_unique<EngineWatch>(clock_, *engines_.log, store, readiness_));
+    return {};
+}
 
-    PlannerParts planner_parts{clock_, *log_, store, *plan_batcher_, store, *templates_, metrics_, {}};
-    for (const auto& account : accounts_) planner_parts.routes.push_back(account->traits.route);
+Status Service::add_planners() {
+    auto& store = *engines_.store;
+    plan_batcher_ = std::make_unique<PlanBatcher>(
+        [&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
+    auto keys = store.id_keys();
+    if (!keys) return fail(keys.error());
+    PlannerParts parts{clock_, *engines_.log, store, *plan_batcher_, store,    *templates_,
+                       store,  *keys,         store, readiness_,     metrics_, {}};
+    for (const auto& account : account_traits(settings_)) parts.routes.push_back(account.route);
     for (const auto lane : kLanes) {
-        auto planner = RequestPlanner::make(lane, planner_parts);
+        auto planner = RequestPlanner::make(lane, parts);
         if (!planner) return fail(planner.error());
         add_stage(*std::move(planner));
     }
-    auto receipts = ReceiptApplier::make(clock_, *log_, store, metrics_);
+    auto receipts = ReceiptApplier::make({clock_, *engines_.log, store, store, readiness_, metrics_});
     if (!receipts) return fail(receipts.error());
     add_stage(*std::move(receipts));
-    const SenderParts sender_parts{
-        clock_, *log_,       *claim_batcher_, *settle_batcher_,        *close_batcher_, store,
-        store,  *templates_, metrics_,        retry_policy(settings_), random_jitter};
-    if (auto status = add_senders(sender_parts); !status) return status;
-    std::map<Route, Millis> call_deadlines;
-    for (const auto& account : accounts_) {
-        auto& longest = call_deadlines[account->traits.route];
-        longest = std::max(longest, account->traits.call_deadline);
-    }
-    add_stage(std::make_unique<Scheduler>(clock_, *log_, store, metrics_, std::move(call_deadlines)));
-    add_stage(std::make_unique<Sweeper>(clock_, *log_, store, *close_batcher_, metrics_));
-    const std::chrono::seconds retention(settings_.integer("HERALD_STORE_RETENTION_S"));
-    add_stage(std::make_unique<Housekeeper>(clock_, store, store, retention));
     return {};
 }
 
 /// A route without an account has no sender: the planner skips its deliveries as no_provider.
-Status Service::add_senders(const SenderParts& parts) {
+Status Service::add_senders() {
+    auto& store = *engines_.store;
+    claim_batcher_ = std::make_unique<ClaimBatcher>(claim_call(store, clock_), kBatch, kMaxQueued);
+    settle_batcher_ = std::make_unique<SettleBatcher>(
+        [&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
+    const SenderParts parts{clock_,          *engines_.log, *claim_batcher_, *settle_batcher_,
+                            *close_batcher_, store,         store,           *templates_,
+                            store,           readiness_,    metrics_,        retry_policy(settings_),
+                            random_jitter};
     for (const auto route : kRoutes) {
         for (const auto lane : kLanes) {
             std::vector<SenderAccount> accounts;
@@ -224,6 +230,23 @@ Status Service::add_senders(const SenderParts& parts) {
     return {};
 }
 
+void Service::add_scheduler() {
+    auto& store = *engines_.store;
+    std::map<Route, Millis> call_deadlines;
+    for (const auto& account : account_traits(settings_)) {
+        auto& longest = call_deadlines[account.route];
+        longest = std::max(longest, account.call_deadline);
+    }
+    lease_ = std::make_unique<ShardLease>(store, clock_);
+    add_stage(std::make_unique<Scheduler>(clock_, *engines_.log, store, *lease_, metrics_,
+                                          std::move(call_deadlines)));
+    auto sweeper = std::make_unique<Sweeper>(clock_, *engines_.log, store, *close_batcher_, metrics_);
+    add_stage(std::make_unique<SoleStage>(std::move(sweeper), *lease_));
+    const std::chrono::seconds retention(settings_.integer("HERALD_STORE_RETENTION_S"));
+    auto housekeeper = std::make_unique<Housekeeper>(clock_, store, store, retention);
+    add_stage(std::make_unique<SoleStage>(std::move(housekeeper), *lease_));
+}
+
 void Service::add_stage(std::unique_ptr<Stage> stage) {
     stages_.push_back(std::make_unique<StageThread>(std::move(stage), readiness_));
 }
@@ -232,23 +255,25 @@ Status Service::start_api() {
     readers_ =
         std::make_unique<WorkerPool>(static_cast<std::size_t>(settings_.integer("HERALD_STORE_READERS")),
                                      static_cast<std::size_t>(settings_.integer("HERALD_STORE_READ_QUEUE")));
-    auto keys = store_->id_keys();
+    auto& store = *engines_.store;
+    auto keys = store.id_keys();
     if (!keys) return fail(keys.error());
     IntakeOptions intake_options;
     intake_options.append_deadline = Millis{settings_.integer("HERALD_APPEND_DEADLINE_MS")};
-    intake_ = std::make_unique<Intake>(intake_options, clock_, *log_, *templates_, *store_, *readers_, *keys,
-                                       metrics_);
+    intake_ = std::make_unique<Intake>(intake_options, clock_, *engines_.log, *templates_, store, *readers_,
+                                       *keys, metrics_);
 
     const auto listen = ListenAddress::parse(settings_.text("HERALD_LISTEN"));
     ApiOptions api_options;
     if (settings_.is_set("HERALD_API_KEY"))
         api_options.keys.push_back({sha256(settings_.text("HERALD_API_KEY")), default_tenant()});
+    api_options.only_open_routes = !roles_.api;
     api_options.anonymous = api_options.keys.empty() || settings_.integer("HERALD_ALLOW_ANONYMOUS") == 1;
-    if (api_options.anonymous && !listen->is_loopback())
+    if (roles_.api && api_options.anonymous && !listen->is_loopback())
         log::warning("api.anonymous", {{"listen", settings_.text("HERALD_LISTEN")}});
     api_ = std::make_unique<Api>(std::move(api_options),
-                                 ApiParts{clock_, *intake_, *readers_, *store_, *store_, *store_, *templates_,
-                                          *log_, readiness_, metrics_, *store_});
+                                 ApiParts{clock_, *intake_, *readers_, store, store, store, *templates_,
+                                          *engines_.log, readiness_, metrics_});
     net::ServerOptions server_options;
     server_options.host = listen->host;
     server_options.port = listen->port;
@@ -263,10 +288,16 @@ Status Service::start_api() {
 
 /// Gauges that are read when somebody asks: on an io thread, so none of them touches a store.
 void Service::watch() {
-    metrics_.before_scrape([this] {
+    metrics_.before_scrape([this, parts = std::set<std::string>{"log", "store"}]() mutable {
+        const auto ill = readiness_.ill_parts();
+        for (const auto& [part, why] : ill) parts.insert(part);
+        for (const auto& part : parts) {
+            metrics_.gauge("herald_part_ill", "1 while a part of this process is ill.", {{"part", part}})
+                .Set(ill.contains(part) ? 1 : 0);
+        }
         metrics_.gauge("herald_log_level_ratio", "Unfinished bytes of the log by its bound.")
-            .Set(log_->level());
-        if (const auto lag = log_->lag()) {
+            .Set(engines_.log->level());
+        if (const auto lag = engines_.log->lag()) {
             for (const auto& row : *lag) {
                 const Labels labels{
                     {"group", row.group}, {"topic", row.topic}, {"partition", std::to_string(row.partition)}};

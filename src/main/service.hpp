@@ -5,27 +5,26 @@
 #include <string>
 #include <vector>
 
-#include "adapters/local/rate_limiter.hpp"
-#include "adapters/sqlite/event_log.hpp"
-#include "adapters/sqlite/store.hpp"
 #include "api/api.hpp"
-#include "main/data_folder.hpp"
+#include "main/engines.hpp"
 #include "main/provider_accounts.hpp"
+#include "main/roles.hpp"
 #include "main/settings.hpp"
 #include "net/http_server.hpp"
 #include "pipeline/intake.hpp"
 #include "pipeline/request_planner.hpp"
 #include "pipeline/sender.hpp"
+#include "pipeline/shard_lease.hpp"
 #include "pipeline/stage.hpp"
 #include "simulator/simulator.hpp"
 
 namespace herald {
 
-/// `herald serve` on the embedded engines: every role in one process, wired by hand. The members stand in the
-/// order in which they start; stopping is the reverse.
+/// One process: the roles it was given, on the engines that the settings name, wired by hand. The members
+/// stand in the order in which they start; stopping is the reverse.
 class Service {
 public:
-    static Result<std::unique_ptr<Service>> start(const Settings& settings);
+    static Result<std::unique_ptr<Service>> start(const Settings& settings, const Roles& roles);
     ~Service();
 
     std::uint16_t port() const { return server_->port(); }
@@ -34,26 +33,26 @@ public:
     void stop();
 
 private:
-    explicit Service(const Settings& settings) : settings_(settings) {}
+    Service(const Settings& settings, Roles roles) : settings_(settings), roles_(std::move(roles)) {}
 
     Status open_engines();
     Status start_simulators();
     Status make_accounts();
     Status start_stages();
-    Status add_senders(const SenderParts& parts);
+    Status add_planners();
+    Status add_senders();
+    void add_scheduler();
     void add_stage(std::unique_ptr<Stage> stage);
     Status start_api();
     void watch();
 
     const Settings settings_;
+    const Roles roles_;
     SystemClock clock_;
     Metrics metrics_;
     Readiness readiness_;
 
-    std::unique_ptr<DataFolder> folder_;
-    std::unique_ptr<SqliteEventLog> log_;
-    std::unique_ptr<SqliteStore> store_;
-    std::unique_ptr<RateLimiter> limiter_;
+    Engines engines_;
 
     std::string simulator_dir_;
     std::unique_ptr<simulator::Simulator> simulator_;
@@ -65,6 +64,7 @@ private:
     std::unique_ptr<ClaimBatcher> claim_batcher_;
     std::unique_ptr<SettleBatcher> settle_batcher_;
     std::unique_ptr<CloseBatcher> close_batcher_;
+    std::unique_ptr<ShardLease> lease_;
     std::vector<std::unique_ptr<StageThread>> stages_;
 
     std::unique_ptr<WorkerPool> readers_;

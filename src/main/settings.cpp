@@ -21,11 +21,21 @@ constexpr Setting kTable[] = {
     {"LOG_LEVEL", Kind::choice, "INFO", "DEBUG|INFO|WARNING|ERROR", "",
      "Least level that is logged, as JSON on standard error."},
     {"KAFKA_BOOTSTRAP_SERVERS", Kind::text, "", "", "",
-     "Kafka as the log. Not in this version: starting with it is refused."},
+     "Kafka as the log: host:port, several by commas. Unset: the embedded log. `herald migrate` makes the "
+     "topics. Any property of librdkafka is set by HERALD_KAFKA_ and its name, dots as underscores: "
+     "HERALD_KAFKA_SASL_USERNAME is sasl.username."},
     {"DATABASE_URL", Kind::secret, "", "", "",
-     "PostgreSQL as the store. Not in this version: starting with it is refused."},
+     "PostgreSQL as the store: postgres://user:password@host:port/database, with any parameter of libpq. "
+     "Unset: the embedded store. `herald migrate` makes the tables."},
     {"REDIS_URL", Kind::secret, "", "", "",
-     "Redis as the rate limiter. Not in this version: starting with it is refused."},
+     "Redis for the rate limits that processes share: redis:// or rediss://user:password@host:port/db. "
+     "Unset: "
+     "each process limits itself."},
+    {"HERALD_TOPIC_PREFIX", Kind::text, "herald.", "", "",
+     "Before the name of each topic and group of Kafka."},
+    {"HERALD_TOPIC_PARTITIONS", Kind::integer, "12", "1..1000", "",
+     "Partitions of each topic of Kafka that `herald migrate` makes; no more processes than that can share a "
+     "lane."},
 
     {"HERALD_API_KEY", Kind::secret, "", "", "",
      "The key that requests must show as `Authorization: Bearer`. Unset on loopback: none is needed."},
@@ -58,7 +68,8 @@ constexpr Setting kTable[] = {
     {"HERALD_EMAIL_PROVIDERS", Kind::list, "", "sendgrid|simulator", "",
      "Providers of email. Unset: the simulator, on loopback only."},
     {"HERALD_CA_FILE", Kind::text, "", "", "",
-     "PEM file of the authorities that providers' certificates are checked against. Unset: the system's."},
+     "PEM file of the authorities that the certificates of providers and Redis are checked against. Unset: "
+     "the system's."},
     {"HERALD_APNS_URL", Kind::text, "https://api.push.apple.com", "", "",
      "Apple's server; the sandbox is https://api.sandbox.push.apple.com."},
     {"HERALD_APNS_KEY_FILE", Kind::text, "", "", "", "The .p8 file of the signing key."},
@@ -151,6 +162,14 @@ bool is_among(std::string_view word, std::string_view words) {
     return std::find(all.begin(), all.end(), word) != all.end();
 }
 
+constexpr std::string_view kKafkaPrefix = "HERALD_KAFKA_";
+
+/// SASL_USERNAME → sasl.username
+std::string property_name(std::string name) {
+    for (auto& c : name) c = c == '_' ? '.' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return name;
+}
+
 /// What is wrong with the value; empty when nothing is.
 std::string complaint(const Setting& setting, const std::string& value) {
     switch (setting.kind) {
@@ -187,6 +206,10 @@ Result<Settings> Settings::read(const Environment& environment, std::span<const 
     for (const auto& [name, value] : environment) {
         const auto* setting = find_setting(name);
         if (!setting) {
+            if (name.starts_with(kKafkaPrefix) && name.size() > kKafkaPrefix.size()) {
+                settings.kafka_properties_[property_name(name.substr(kKafkaPrefix.size()))] = value;
+                continue;
+            }
             const bool ours = name.starts_with("HERALD_");
             if (ours && std::find(tolerated.begin(), tolerated.end(), name) == tolerated.end()) {
                 complaints +=
@@ -240,6 +263,8 @@ std::string describe(const Settings& settings) {
         out += fmt::format("{} = {}{}\n", setting.name, hidden ? "••••" : value,
                            settings.is_set(setting.name) ? "   (set)" : "");
     }
+    for (const auto& [property, value] : settings.kafka_properties())
+        out += fmt::format("HERALD_KAFKA_…: {} = ••••   (set)\n", property);
     return out;
 }
 

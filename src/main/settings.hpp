@@ -45,10 +45,13 @@ public:
     std::vector<std::string> list(std::string_view name) const;
     /// The environment gives it a value; set to nothing is unset.
     bool is_set(std::string_view name) const;
+    /// Properties of librdkafka by their own names, from HERALD_KAFKA_…; checked by whoever opens the log.
+    const std::map<std::string, std::string>& kafka_properties() const { return kafka_properties_; }
 
 private:
     std::map<std::string, std::string, std::less<>> values_;
     std::map<std::string, bool, std::less<>> set_;
+    std::map<std::string, std::string> kafka_properties_;
 };
 
 /// `name = value`, one a line, secrets as dots.

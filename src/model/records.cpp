@@ -17,7 +17,13 @@ JsonWriter begin(std::string_view type, const TenantId& tenant, const Notificati
     return out;
 }
 
-/// The fields that every record has, checked.
+/// A record of a schema that is known.
+struct Opened {
+    Json json;
+    std::string type;
+};
+
+/// The fields that every record of Herald's has, checked.
 struct Envelope {
     Json json;
     std::string type;
@@ -34,19 +40,30 @@ Result<RecordIdentity> read_identity(const Json& json) {
     return RecordIdentity{TenantId(std::string(json.text("tenant"))), *id};
 }
 
-Result<Envelope> open_envelope(std::string_view text) {
+Result<Opened> open_record(std::string_view text) {
     auto json = Json::parse(text);
     if (!json) return fail(json.error());
     if (!json->as_object()) return fail(ErrorCode::invalid, "the record is not an object");
     const auto schema = json->integer("schema", -1);
     if (schema < 1 || schema > kRecordSchema) {
-        return fail(ErrorCode::invalid,
+        return fail(schema < 1 ? ErrorCode::invalid : ErrorCode::conflict,
                     fmt::format("the record has schema {}, known is {}", schema, kRecordSchema));
     }
-    auto identity = read_identity(*json);
-    if (!identity) return fail(identity.error());
     std::string type(json->text("type"));
-    return Envelope{*std::move(json), std::move(type), std::move(identity->tenant), identity->id};
+    return Opened{*std::move(json), std::move(type)};
+}
+
+Result<Envelope> identify(Opened opened) {
+    auto identity = read_identity(opened.json);
+    if (!identity) return fail(identity.error());
+    return Envelope{std::move(opened.json), std::move(opened.type), std::move(identity->tenant),
+                    identity->id};
+}
+
+Result<Envelope> open_envelope(std::string_view text) {
+    auto opened = open_record(text);
+    if (!opened) return fail(opened.error());
+    return identify(*std::move(opened));
 }
 
 Result<TimePoint> read_time(const Json& json, std::string_view name) {
@@ -83,12 +100,7 @@ Status read_times(const Json& json, Notification& n) {
         if (!send_at) return fail(send_at.error());
         n.send_at = *send_at;
     }
-    const auto start = std::max(n.accepted_at, n.send_at.value_or(n.accepted_at));
-    if (n.deadline_at > start + std::chrono::seconds(kMaxTtlSeconds) ||
-        start > n.accepted_at + std::chrono::seconds(kMaxSendAheadSeconds)) {
-        return fail(ErrorCode::invalid, "deadline_at or send_at is beyond the bounds");
-    }
-    return {};
+    return check_times(n);
 }
 
 Result<RequestRecord> decode_notification(const Envelope& envelope) {
@@ -123,6 +135,16 @@ Result<RequestRecord> decode_notification(const Envelope& envelope) {
     return RequestRecord(std::move(n));
 }
 
+Result<RequestRecord> decode_keyed(const Json& json, std::size_t bytes) {
+    if (bytes > kMaxKeyedRequestBytes) {
+        return fail(ErrorCode::invalid,
+                    fmt::format("the record has more than {} bytes", kMaxKeyedRequestBytes));
+    }
+    auto request = read_keyed_request(json);
+    if (!request) return fail(request.error());
+    return RequestRecord(*std::move(request));
+}
+
 std::optional<DeliveryId> read_delivery(const Envelope& envelope) {
     const auto step = envelope.json.integer("step", -1);
     const auto ordinal = envelope.json.integer("ordinal", -1);
@@ -151,7 +173,10 @@ std::string encode(const ContinueRecord& record) {
 }
 
 Result<RequestRecord> decode_request(std::string_view text) {
-    auto envelope = open_envelope(text);
+    auto opened = open_record(text);
+    if (!opened) return fail(opened.error());
+    if (opened->type == "request" && !opened->json.find("id")) return decode_keyed(opened->json, text.size());
+    auto envelope = identify(*std::move(opened));
     if (!envelope) return fail(envelope.error());
     if (envelope->type == "request") return decode_notification(*envelope);
     if (envelope->type == "continue") {
@@ -228,6 +253,11 @@ std::string encode(const DeadRecord& record) {
     out.member("reason", record.reason).member("at", to_rfc3339(record.at));
     out.end_object();
     return out.take();
+}
+
+std::int64_t schema_of(std::string_view text) {
+    const auto json = Json::parse(text);
+    return json ? json->integer("schema") : 0;
 }
 
 std::optional<RecordIdentity> identity_of(std::string_view text) {

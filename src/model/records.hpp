@@ -6,14 +6,19 @@
 #include <variant>
 
 #include "model/delivery.hpp"
-#include "model/notification.hpp"
+#include "model/keyed_request.hpp"
 
 namespace herald {
 
 // The records of the log (formats.md, Records). Every decode validates as the api does, since others may
 // produce to `requests`; the error's message says what is wrong with the record.
 
+/// The newest schema that this binary reads. What it writes is the lower of this and the store's
+/// `record_schema`, so that older processes can read it: while there is one schema, that is this one.
 inline constexpr int kRecordSchema = 1;
+
+/// A decode says `conflict` of a record whose schema is newer than that, `invalid` of any other bad one.
+std::int64_t schema_of(std::string_view json);
 
 /// A step of a stored notification is due.
 struct ContinueRecord {
@@ -21,7 +26,7 @@ struct ContinueRecord {
     NotificationId id;
     int step = 0;
 };
-using RequestRecord = std::variant<Notification, ContinueRecord>;
+using RequestRecord = std::variant<Notification, ContinueRecord, KeyedRequest>;
 
 std::string encode(const Notification& notification);
 std::string encode(const ContinueRecord& record);

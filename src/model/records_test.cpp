@@ -51,7 +51,7 @@ struct Change {
 template <class T>
 void expect_refused(const Result<T>& decoded, const Change& change) {
     ASSERT_FALSE(decoded) << change.name << " = " << change.value;
-    EXPECT_EQ(decoded.error().code, ErrorCode::invalid);
+    EXPECT_EQ(decoded.error().code, ErrorCode::invalid) << change.name << " = " << change.value;
     EXPECT_THAT(decoded.error().message, HasSubstr(change.complaint)) << change.name << " = " << change.value;
 }
 
@@ -59,9 +59,8 @@ void expect_refused(const Result<T>& decoded, const Change& change) {
 const std::vector<Change> kEnvelopeChanges = {
     {"schema", "", "schema"},
     {"schema", "0", "schema 0"},
-    {"schema", "2", "schema 2, known is 1"},
     {"schema", R"("1")", "schema"},
-    {"id", "", "no valid id"},
+    {"id", "null", "no valid id"},
     {"id", R"("018bcfe5-6800-4abc-8def-0123456789ab")", "no valid id"},
     {"id", "7", "no valid id"},
     {"tenant", "", "no valid tenant"},
@@ -144,6 +143,35 @@ TEST(RequestRecordTest, RefusesWhatTheApiWouldRefuse) {
     for (const auto& change : kEnvelopeChanges) {
         expect_refused(decode_request(with(encode(notification()), change.name, change.value)), change);
     }
+}
+
+TEST(RequestRecordTest, HasAKeyWhereItHasNoId) {
+    const auto record = with(with(encode(notification()), "id", ""), "idempotency_key", R"("order-42")");
+    const auto decoded = decode_request(record);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    const auto& keyed = std::get<KeyedRequest>(*decoded);
+    EXPECT_EQ(keyed.idempotency_key, "order-42");
+    EXPECT_EQ(keyed.tenant, kAcme);
+    EXPECT_EQ(keyed.deadline_at, kNow + hours(1));
+    expect_refused(decode_request(with(record, "idempotency_key", "")), {"id", "", "idempotency_key"});
+}
+
+TEST(RequestRecordTest, WithAKeyIsNoLargerThanABodyOfTheApi) {
+    auto record = with(with(encode(notification()), "id", ""), "idempotency_key", R"("order-42")");
+    record = with(record, "data", "{}");
+    record.append(kMaxKeyedRequestBytes - record.size(), ' ');
+    EXPECT_TRUE(decode_request(record));
+    EXPECT_FALSE(decode_request(record + " "));
+}
+
+TEST(RecordSchemaTest, ANewerOneIsToldFromABadOne) {
+    const auto newer = with(encode(notification()), "schema", "2");
+    EXPECT_EQ(decode_request(newer).error().code, ErrorCode::conflict);
+    EXPECT_EQ(decode_delivery(newer).error().code, ErrorCode::conflict);
+    EXPECT_EQ(decode_receipt(newer).error().code, ErrorCode::conflict);
+    EXPECT_EQ(decode_request(newer).error().message, "the record has schema 2, known is 1");
+    EXPECT_EQ(schema_of(newer), 2);
+    EXPECT_EQ(schema_of("not JSON"), 0);
 }
 
 TEST(RequestRecordTest, BoundsItsTimes) {

@@ -17,6 +17,17 @@ RefusedRequest refused(Refusal refusal, std::string detail) {
     return {refusal, std::move(detail), {}, std::nullopt};
 }
 
+RefusedRequest misfit(std::vector<FieldError> errors) {
+    const bool only_data =
+        std::all_of(errors.begin(), errors.end(), [](const auto& e) { return e.code == "missing_data"; });
+    return {only_data ? Refusal::missing_data : Refusal::invalid_request,
+            "the request does not fit its template", std::move(errors), std::nullopt};
+}
+
+RefusedRequest mismatch() {
+    return refused(Refusal::idempotency_mismatch, "this key was used with another body");
+}
+
 Notification make_notification(const SendRequest& request, const Template& tmpl, const IdKeys& keys,
                                TimePoint now) {
     Notification n;
@@ -97,6 +108,7 @@ Intake::Intake(const IntakeOptions& options, const Clock& clock, EventLog& log, 
       clock_(clock),
       log_(log),
       templates_(templates),
+      rows_(idempotency),
       readers_(readers),
       id_keys_(std::move(id_keys)),
       accepted_(metrics.counter("herald_requests_accepted_total", "Requests answered 202.")),
@@ -134,25 +146,30 @@ void Intake::accept(SendRequest request, std::function<void(IntakeAnswer)> done)
     auto shared = std::make_shared<std::pair<SendRequest, Done>>(std::move(request), std::move(done));
     const bool posted = readers_.post([this, shared] {
         auto& [asked, answer] = *shared;
-        const auto tmpl = templates_.load(asked.tenant, asked.template_id, asked.template_version);
-        if (!tmpl) return answer(refused(Refusal::store_unavailable, "the template could not be read"));
-        if (!*tmpl) {
-            return answer(refused(Refusal::unknown_template, asked.template_version
-                                                                 ? "there is no such version of the template"
-                                                                 : "there is no template with this id"));
-        }
-        with_template(std::move(asked), *tmpl, std::move(answer));
+        load_template(std::move(asked), std::move(answer));
     });
     if (!posted) shared->second(refused(Refusal::store_busy, "too many requests wait for the store"));
+}
+
+/// On a reader's thread.
+void Intake::load_template(SendRequest request, Done done) {
+    const auto tmpl = templates_.load(request.tenant, request.template_id, request.template_version);
+    if (!tmpl) return done(refused(Refusal::store_unavailable, "the template could not be read"));
+    if (!*tmpl) {
+        return done(refused(Refusal::unknown_template, request.template_version
+                                                           ? "there is no such version of the template"
+                                                           : "there is no template with this id"));
+    }
+    with_template(std::move(request), *tmpl, std::move(done));
 }
 
 void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done done) {
     auto errors = check_against_template(request.channels, request.data, *tmpl);
     if (!errors.empty()) {
-        const bool only_data =
-            std::all_of(errors.begin(), errors.end(), [](const auto& e) { return e.code == "missing_data"; });
-        return done(RefusedRequest{only_data ? Refusal::missing_data : Refusal::invalid_request,
-                                   "the request does not fit its template", std::move(errors), std::nullopt});
+        auto refusal = misfit(std::move(errors));
+        // A version that the body names is the same for its repeat.
+        if (!request.idempotency || request.template_version) return done(std::move(refusal));
+        return refuse_unless_repeated(std::move(request), std::move(refusal), std::move(done));
     }
     // Before the idempotency row: what is refused here leaves no trace.
     if (log_.level() >= options_.full_at)
@@ -160,6 +177,27 @@ void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done do
     auto notification = make_notification(request, *tmpl, id_keys_, clock_.now());
     if (request.idempotency) return remember(std::move(notification), std::move(request), std::move(done));
     append(std::move(notification), false, std::move(done));
+}
+
+/// Rule 10: what does not fit the newest template may repeat what fitted the one that was the newest then.
+void Intake::refuse_unless_repeated(SendRequest request, RefusedRequest refusal, Done done) {
+    struct Asked {
+        SendRequest request;
+        RefusedRequest refusal;
+        Done done;
+    };
+    auto asked = std::make_shared<Asked>(std::move(request), std::move(refusal), std::move(done));
+    const bool posted = readers_.post([this, asked] {
+        auto& [repeat, otherwise, answer] = *asked;
+        const auto stands = rows_.find(repeat.tenant, repeat.idempotency->key);
+        if (!stands)
+            return answer(refused(Refusal::store_unavailable, "the idempotency key could not be looked up"));
+        if (!*stands) return answer(std::move(otherwise));
+        if ((*stands)->body_hash != repeat.idempotency->body_hash) return answer(mismatch());
+        repeat.template_version = (*stands)->template_version;
+        load_template(std::move(repeat), std::move(answer));
+    });
+    if (!posted) asked->done(refused(Refusal::store_busy, "too many requests wait for the store"));
 }
 
 void Intake::remember(Notification notification, SendRequest request, Done done) {
@@ -187,9 +225,7 @@ void Intake::remember(Notification notification, SendRequest request, Done done)
                         : refused(Refusal::store_unavailable, "the idempotency key could not be stored"));
             }
             const auto& [first, stands] = rows->front();
-            if (stands.body_hash != hash) {
-                return answer(refused(Refusal::idempotency_mismatch, "this key was used with another body"));
-            }
+            if (stands.body_hash != hash) return answer(mismatch());
             if (!first && clock_.now() < stands.in_flight_until) {
                 return answer(
                     refused(Refusal::idempotency_in_flight, "a request with this key is being accepted"));

@@ -100,7 +100,9 @@ private:
     using Done = std::function<void(IntakeAnswer)>;
     struct Outstanding;
 
+    void load_template(SendRequest request, Done done);
     void with_template(SendRequest request, const TemplatePtr& tmpl, Done done);
+    void refuse_unless_repeated(SendRequest request, RefusedRequest refusal, Done done);
     void remember(Notification notification, SendRequest request, Done done);
     void append(Notification notification, bool replayed, Done done);
     void give_up_overdue();
@@ -109,6 +111,7 @@ private:
     const Clock& clock_;
     EventLog& log_;
     TemplateCache& templates_;
+    IdempotencyStore& rows_;
     WorkerPool& readers_;
     const IdKeys id_keys_;
     Counter& accepted_;

@@ -124,6 +124,26 @@ TEST_F(IntakeTest, AKnownTemplateNeedsNoStore) {
     EXPECT_TRUE(std::holds_alternative<AcceptedRequest>(world.ask(world.request())));
 }
 
+TEST_F(IntakeTest, AMisfitThatCannotBeARepeatNeedsNoStore) {
+    world.ask(world.request());
+    world.store.fail_next(ErrorCode::unavailable, 10);
+    auto misfit = world.request();
+    misfit.data = Json(Json::Object{});
+    EXPECT_EQ(refuse(misfit).refusal, Refusal::missing_data);
+    misfit = world.keyed("k");
+    misfit.data = Json(Json::Object{});
+    misfit.template_version = 1;
+    EXPECT_EQ(refuse(misfit).refusal, Refusal::missing_data);
+}
+
+TEST_F(IntakeTest, AMisfitWhoseKeyCannotBeLookedUpIsNotJudged) {
+    world.ask(world.request());
+    world.store.fail_next(ErrorCode::unavailable, 10);
+    auto misfit = world.keyed("k");
+    misfit.data = Json(Json::Object{});
+    EXPECT_EQ(refuse(misfit).refusal, Refusal::store_unavailable);
+}
+
 TEST_F(IntakeTest, WhenTheReadersAreBusyItSaysSo) {
     world.kill();
     world.start();

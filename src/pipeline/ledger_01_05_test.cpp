@@ -195,7 +195,7 @@ TEST_F(Ledger, Ledger02_AttemptNStartsOnlyWhatWaitsAtNMinusOne) {
 TEST_F(Ledger, Ledger02_ATokenIsDrawnForEachBatch) {
     const auto id = world.accept();
     ASSERT_TRUE(world.plan());
-    const auto claim = claim_call(world.store);
+    const auto claim = claim_call(world.store, world.clock);
     const std::vector<ClaimRequest> wanted{make_claim({id, 0, 1})};
     EXPECT_EQ(claim(wanted)->front().verdict, ClaimVerdict::claimed);
     EXPECT_EQ(claim(wanted)->front().verdict, ClaimVerdict::busy);
@@ -277,20 +277,27 @@ TEST_F(Ledger, Ledger02_ACallStartsWhileAFullDeadlineIsLeftOfTheLease) {
 }
 
 TEST_F(Ledger, Ledger02_NoCallStartsWithLessThanAFullDeadlineLeftOfTheLease) {
-    world.before_claim = [this](const auto&) { world.clock.advance(Millis{5'001}); };
+    world.after_claim = [this] { world.clock.advance(Millis{5'001}); };
     const auto id = world.accept();
     ASSERT_TRUE(world.plan());
     ASSERT_TRUE(world.send());
     ASSERT_TRUE(world.send());
     EXPECT_EQ(world.calls(), 0u);
     EXPECT_THAT(world.attempts(id), ElementsAre("#1 deferred"));
-    world.before_claim = nullptr;
+    world.after_claim = nullptr;
     world.run();
     EXPECT_THAT(world.attempts(id), ElementsAre("#1 deferred", "#2 accepted"));
 }
 
+TEST_F(Ledger, Ledger02_TheTimeInFrontOfTheStoreIsNotTakenFromTheLease) {
+    world.before_claim = [this](const auto&) { world.clock.advance(Millis{5'001}); };
+    const auto id = world.accept();
+    world.run();
+    EXPECT_THAT(world.attempts(id), ElementsAre("#1 accepted"));
+}
+
 TEST_F(Ledger, Ledger02_AWallClockThatIsSetBackDoesNotProlongTheLease) {
-    world.before_claim = [this](const auto&) {
+    world.after_claim = [this] {
         world.clock.advance(seconds(6));
         world.clock.set_wall(-seconds(6));
     };
@@ -455,6 +462,26 @@ TEST_F(Ledger, Ledger04_AnOutcomeThatCannotBeWrittenNowIsWrittenLater) {
     ASSERT_TRUE(world.send());
     EXPECT_THAT(world.attempts(id), ElementsAre("#1 accepted"));
     EXPECT_EQ(world.calls(), 1u);
+}
+
+TEST_F(Ledger, Ledger04_AnOutcomeIsWrittenWhileTheLogDoesNotAnswer) {
+    world.accept();
+    world.run();
+    world.repeat_delivery();  // its event is to be appended again
+    world.sms().hold();
+    const auto id = world.accept();
+    ASSERT_TRUE(world.plan());
+    world.log->hold_appends();
+    ASSERT_TRUE(world.send());
+    ASSERT_TRUE(world.send()) << "the log keeps it waiting";
+    world.sms().resume();
+    ASSERT_TRUE(world.send());
+    EXPECT_THAT(world.attempts(id), ElementsAre("#1 accepted"));
+    EXPECT_GE(world.unfinished_deliveries(), 1u) << "without its event nothing is forgotten";
+    world.log->release_appends();
+    world.run();
+    EXPECT_EQ(world.unfinished_deliveries(), 0u);
+    EXPECT_EQ(world.calls(), 2u);
 }
 
 TEST_F(Ledger, Ledger04_TheRecordIsNotForgottenBeforeTheOutcomeIsWritten) {

@@ -499,7 +499,7 @@ TEST_F(Ledger, Ledger09_WithAnUnknownLagNoTimerMoves) {
     world.accept();
     world.run();
     BlindLog blind(*world.log);
-    Scheduler scheduler(world.clock, blind, world.store, world.metrics);
+    Scheduler scheduler(world.clock, blind, world.store, *world.lease, world.metrics);
     world.clock.advance(minutes(1));
     ASSERT_TRUE(scheduler.pass(Millis{0}));
     EXPECT_THAT(world.store.timers(), SizeIs(1));
@@ -624,12 +624,45 @@ TEST_F(Ledger, Ledger10_ARepeatMeansTheChannelsOfTheFirst) {
     asked.channels.clear();
     world.ask(asked);
     world.clock.advance(minutes(5));
-    const auto body = R"({"id":"welcome","channels":{"sms":{"body":"Hi {{ username }}"}}})";
-    ASSERT_TRUE(world.store.put_template(default_tenant(), TemplateId("welcome"), body, world.clock.now()));
+    world.put_channels(R"("sms":{"body":"Hi {{ username }}"})");
     world.ask(asked);
     const auto records = world.log->records(topics::requests(Lane::normal));
     ASSERT_EQ(records.size(), 2u);
     EXPECT_EQ(records[0].value, records[1].value);
+}
+
+TEST_F(Ledger, Ledger10_ARepeatNeedNotFitTheNewestTemplate) {
+    const auto first = std::get<AcceptedRequest>(world.ask(world.keyed("k")));
+    for (const auto* newest :
+         {R"("sms":{"body":"Hi {{ surname }}"})", R"("email":{"subject":"Hi","text":"Hi"})"}) {
+        world.clock.advance(minutes(5));
+        world.put_channels(newest);
+        EXPECT_EQ(std::get<RefusedRequest>(world.ask(world.request())).detail,
+                  "the request does not fit its template");
+        const auto repeated = std::get<AcceptedRequest>(world.ask(world.keyed("k")));
+        EXPECT_TRUE(repeated.replayed);
+        EXPECT_EQ(repeated.id, first.id);
+        EXPECT_EQ(repeated.template_version, first.template_version);
+        EXPECT_EQ(repeated.accepted_at, first.accepted_at);
+    }
+    const auto records = world.log->records(topics::requests(Lane::normal));
+    ASSERT_EQ(records.size(), 3u);
+    EXPECT_EQ(records[1].value, records[0].value);
+    EXPECT_EQ(records[2].value, records[0].value);
+}
+
+TEST_F(Ledger, Ledger10_ARepeatInFlightIsRefusedWhateverTheNewestTemplate) {
+    world.ask(world.keyed("k"));
+    world.put_channels(R"("sms":{"body":"Hi {{ surname }}"})");
+    EXPECT_EQ(std::get<RefusedRequest>(world.ask(world.keyed("k"))).refusal, Refusal::idempotency_in_flight);
+}
+
+TEST_F(Ledger, Ledger10_AnotherBodyIsRefusedForItsKeyWhateverTheNewestTemplate) {
+    world.ask(world.keyed("k"));
+    world.clock.advance(minutes(5));
+    world.put_channels(R"("sms":{"body":"Hi {{ surname }}"})");
+    EXPECT_EQ(std::get<RefusedRequest>(world.ask(world.keyed("k", "another body"))).refusal,
+              Refusal::idempotency_mismatch);
 }
 
 TEST_F(Ledger, Ledger10_ARepeatIsOneSend) {

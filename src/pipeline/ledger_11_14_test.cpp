@@ -127,12 +127,38 @@ TEST_F(Ledger, Ledger12_ItIsBuriedBeforeItCountsAsFinished) {
 }
 
 TEST_F(Ledger, Ledger12_ItsNotificationFailsWithTheReason) {
-    auto n = make_notification(1);
+    auto n = world.given_out();
     n.template_id = TemplateId("nobody-knows-it");
     world.append({topics::requests(Lane::normal), "key", encode(n), ""});
     world.run();
     EXPECT_EQ(world.story(n.id).state(), NotificationState::failed);
     EXPECT_EQ(world.story(n.id).reason(), "unknown_template");
+}
+
+TEST_F(Ledger, Ledger12_AnIdThatNobodyGaveOutIsRefused) {
+    const auto n = make_notification(1);
+    world.append({topics::requests(Lane::normal), "key", encode(n), ""});
+    world.run();
+    EXPECT_THAT(world.buried(), ElementsAre("unknown_id"));
+    EXPECT_FALSE(world.is_known(n.id));
+    EXPECT_EQ(world.calls(), 0u);
+}
+
+TEST_F(Ledger, Ledger12_AnIdOfAnotherTenantIsRefused) {
+    auto n = world.given_out();
+    n.tenant = TenantId("other");
+    world.append({topics::requests(Lane::normal), "key", encode(n), ""});
+    world.run();
+    EXPECT_THAT(world.buried(), ElementsAre("unknown_id"));
+}
+
+TEST_F(Ledger, Ledger12_ABadRecordFailsNoNotificationThatNobodyAskedFor) {
+    auto n = make_notification(1);
+    n.channels.clear();
+    world.append({topics::requests(Lane::normal), "key", encode(n), ""});
+    world.run();
+    EXPECT_THAT(world.buried(), SizeIs(1));
+    EXPECT_FALSE(world.is_known(n.id));
 }
 
 TEST_F(Ledger, Ledger12_BesideABadRecordTheOthersArePlanned) {
@@ -218,7 +244,7 @@ protected:
 
 /// Others may produce to `requests`: what the api would refuse, the planner refuses.
 TEST_P(Ledger12, Ledger12_ThePlannerValidatesAsTheApiDoes) {
-    auto n = make_notification(1);
+    auto n = world.given_out();
     GetParam().spoil(n);
     world.append({topics::requests(Lane::normal), "key", encode(n), ""});
     world.run();

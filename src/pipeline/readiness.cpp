@@ -1,5 +1,7 @@
 #include "pipeline/readiness.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 
 namespace herald {
@@ -20,6 +22,11 @@ std::map<std::string, std::string> Readiness::ill_parts() const {
     return ill_;
 }
 
-bool Readiness::ready() const { return started_ && !stopping_ && ill_parts().empty(); }
+bool Readiness::ready() const {
+    if (!started_ || stopping_) return false;
+    std::lock_guard lock(mutex_);
+    return std::none_of(ill_.begin(), ill_.end(),
+                        [&](const auto& part) { return !needed_ || needed_->contains(part.first); });
+}
 
 }  // namespace herald

@@ -16,6 +16,16 @@ TEST(ReadinessTest, IsReadyOnceStartedAndWhileAllAreWell) {
     EXPECT_TRUE(readiness.ready());
 }
 
+TEST(ReadinessTest, StaysReadyWhileOnlyPartsAreIllThatAreNotNeeded) {
+    Readiness readiness;
+    readiness.set_needed({"log"});
+    readiness.set_started();
+    readiness.ill("store", "away");
+    EXPECT_TRUE(readiness.ready());
+    readiness.ill("log", "away");
+    EXPECT_FALSE(readiness.ready());
+}
+
 TEST(ReadinessTest, IsNotReadyWhileItStops) {
     Readiness readiness;
     readiness.set_started();

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/metrics.hpp"
+#include "model/keyed_request.hpp"
+#include "pipeline/newer_records.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/store_batcher.hpp"
 #include "pipeline/template_cache.hpp"
@@ -24,6 +26,10 @@ struct PlannerParts {
     PlanBatcher& plan_batcher;
     Directory& directory;
     TemplateCache& templates;
+    IdempotencyStore& idempotency;
+    IdKeys id_keys;
+    ServiceStore& notes;
+    Readiness& readiness;
     Metrics& metrics;
     std::vector<Route> routes{kRoutes.begin(), kRoutes.end()};  ///< that have a provider
 };
@@ -44,22 +50,32 @@ private:
     /// A record on its way through one batch.
     struct Item {
         LogRecord record;
-        std::optional<Notification> notification;  ///< none once it is refused or void
+        std::optional<Notification> notification = std::nullopt;  ///< none once it is refused or void
+        std::optional<KeyedRequest> keyed = std::nullopt;         ///< becomes the notification
+        std::optional<IdempotencyRow> binding = std::nullopt;     ///< of the keyed request
         int step = 0;
-        TemplatePtr tmpl;
-        std::string refusal;  ///< goes to `dead` with it
+        TemplatePtr tmpl = nullptr;
+        std::string refusal = {};  ///< goes to `dead` with it
+        bool kept = false;         ///< for a newer binary, by `newer_`
     };
 
     RequestPlanner(Lane lane, PlannerParts parts, std::unique_ptr<LogConsumer> consumer);
 
+    Status poll(Millis wait);
     Status work();
     void decode();
+    void decode(Item& item);
+    Status complete_keyed();
+    Status complete(Item& item);
+    Result<TemplatePtr> template_of(const Item& item);
+    static Status take_template(Item& item, Result<TemplatePtr> loaded);
     Status load_due_steps();
     Status load_steps(std::span<const PlanStore::StepRef> refs, std::span<Item* const> items);
     Status load_templates();
     Result<std::vector<NewPlan>> make_plans(const std::vector<Item*>& items);
     Status store_and_append(const std::vector<Item*>& items);
-    Status append_stored(const std::vector<NewPlan>& made, const std::vector<StoredPlan>& stored);
+    Status append_stored(const std::vector<Item*>& items, const std::vector<StoredPlan>& stored);
+    std::vector<NewRecord> records_of(const Notification& n, const StoredPlan& stored) const;
     Status bury_refused();
     Status finish();
 
@@ -67,6 +83,7 @@ private:
     PlannerParts parts_;
     std::unique_ptr<LogConsumer> consumer_;
     FinishedPrefix prefix_;
+    NewerRecords newer_;
     std::vector<Item> batch_;
     bool taking_ = true;
     Counter& planned_;

@@ -28,11 +28,12 @@ NewRecord record_of(const Timer& timer) {
 
 }  // namespace
 
-Scheduler::Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, Metrics& metrics,
-                     std::map<Route, Millis> call_deadlines)
+Scheduler::Scheduler(const Clock& clock, EventLog& log, TimerStore& timers, ShardLease& lease,
+                     Metrics& metrics, std::map<Route, Millis> call_deadlines)
     : clock_(clock),
       log_(log),
       timers_(timers),
+      lease_(lease),
       call_deadlines_(std::move(call_deadlines)),
       metrics_(metrics),
       moved_(metrics.counter("herald_timers_moved_total", "Due timers that went back to the log.")),
@@ -85,7 +86,12 @@ TimerStore::HeldBack Scheduler::destinations_behind(Lane lane) {
 }
 
 Result<std::size_t> Scheduler::move_due(Lane lane) {
-    auto due = timers_.take_due(lane, kMaxBatch, destinations_behind(lane));
+    const auto held = lease_.held();
+    if (!held) return fail(held.error());
+    if (held->none()) return 0;
+    auto held_back = destinations_behind(lane);
+    held_back.shards = ~*held;
+    auto due = timers_.take_due(lane, kMaxBatch, held_back);
     if (!due) return fail(due.error());
     auto moving = *std::move(due);
     std::vector<NewRecord> records;

@@ -16,6 +16,7 @@ namespace {
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 /// Writes down where each append went.
@@ -37,6 +38,7 @@ public:
     }
     Result<std::vector<Lag>> lag() override { return log_.lag(); }
     double level() const override { return log_.level(); }
+    Status ping() override { return log_.ping(); }
 
     std::vector<std::string> topics;
 
@@ -46,7 +48,7 @@ private:
 
 class SchedulerTest : public ::testing::Test {
 protected:
-    SchedulerTest() : log(options(clock)), watched(log), scheduler(clock, watched, store, metrics) {}
+    SchedulerTest() : log(options(clock)), watched(log), scheduler(clock, watched, store, lease, metrics) {}
 
     static FakeLogOptions options(const Clock& clock) {
         FakeLogOptions options;
@@ -78,6 +80,7 @@ protected:
     FakeStore store{clock};
     FakeEventLog log;
     WatchedLog watched;
+    ShardLease lease{store, clock};
     Scheduler scheduler;
 };
 
@@ -92,6 +95,24 @@ TEST_F(SchedulerTest, MovesARetryToItsDeliveries) {
     EXPECT_EQ(moved.attempt, 2);
     EXPECT_EQ(records[0].key, record_key(default_tenant(), UserId("ada")));
     EXPECT_THAT(store.timers(), IsEmpty());
+}
+
+TEST_F(SchedulerTest, LeavesTheTimersOfOthersToThem) {
+    ShardLease other{store, clock};
+    for (int i = 0; i < 3; ++i) {
+        pass();
+        ASSERT_TRUE(other.held());
+        clock.advance(seconds(1));
+    }
+    std::vector<Timer> timers;
+    for (int n = 1; n <= 60; ++n) timers.push_back(make_timer(make_delivery_id(n), clock.now()));
+    ASSERT_TRUE(store.put_timers(timers));
+    pass();
+    const auto theirs = other.held().value();
+    const auto left = store.timers();
+    EXPECT_THAT(left, Not(IsEmpty()));
+    EXPECT_LT(left.size(), 60u);
+    for (const auto& timer : left) EXPECT_TRUE(theirs.test(shard_of(timer.delivery.notification)));
 }
 
 TEST_F(SchedulerTest, MovesAStepToTheRequests) {
@@ -159,7 +180,7 @@ TEST_F(SchedulerTest, OneLaneThatIsBehindDoesNotHoldTheOthers) {
 }
 
 TEST_F(SchedulerTest, ACallThatHangsDoesNotHoldTheRetriesOfItsLane) {
-    Scheduler patient(clock, watched, store, metrics, {{Route::sms, seconds(10)}});
+    Scheduler patient(clock, watched, store, lease, metrics, {{Route::sms, seconds(10)}});
     append(topics::deliveries(Route::sms, Lane::normal));
     put(1, seconds(0));
     clock.advance(seconds(12));

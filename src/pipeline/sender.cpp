@@ -17,6 +17,8 @@ constexpr std::size_t kMaxBatch = 1'000;
 constexpr Millis kLeaseMargin{5'000};
 /// While calls are in flight new records are looked for this often.
 constexpr Millis kGlance{2};
+/// For the log to acknowledge events.
+constexpr Millis kEventsWait{100};
 
 constexpr int kClaimRepeats = 3;
 
@@ -25,12 +27,16 @@ constexpr Millis kGatesStayOpen{60'000};
 
 }  // namespace
 
-ClaimBatcher::Call claim_call(DeliveryStore& deliveries) {
-    return [&deliveries](const std::vector<ClaimRequest>& requests) {
+ClaimBatcher::Call claim_call(DeliveryStore& deliveries, const Clock& clock) {
+    return [&deliveries, &clock](const std::vector<ClaimRequest>& requests) {
         const ClaimToken token = random_u64();
+        const auto asked_at = clock.uptime();
         auto claims = deliveries.claim(requests, token);
         for (int i = 0; i < kClaimRepeats && !claims && claims.error().code == ErrorCode::timeout; ++i) {
             claims = deliveries.claim(requests, token);
+        }
+        if (claims) {
+            for (auto& claim : *claims) claim.asked_at = asked_at;
         }
         return claims;
     };
@@ -52,6 +58,7 @@ Sender::Sender(Route route, Lane lane, SenderParts parts, std::vector<SenderAcco
       parts_(std::move(parts)),
       accounts_(std::move(accounts)),
       consumer_(std::move(consumer)),
+      newer_(parts_.notes, parts_.clock, parts_.readiness, name()),
       to_submit_(accounts_.size()),
       in_flight_gauge_(parts_.metrics.gauge(
           "herald_calls_in_flight", "Deliveries claimed and not settled yet.",
@@ -78,7 +85,7 @@ void Sender::stop_taking() {
 
 bool Sender::idle() const {
     return in_flight_.empty() && ended_.empty() && closures_.empty() && timers_.empty() && events_.empty() &&
-           done_.empty();
+           done_.empty() && !appending_ && forgettable_.empty();
 }
 
 Status Sender::pass(Millis wait) {
@@ -117,21 +124,32 @@ Status Sender::poll(Millis wait) {
     // Before polling: what a lost partition brings when it comes back is new.
     for (const int partition : consumer_->take_revoked()) {
         prefix_.drop(partition);
+        newer_.drop(partition);
         std::erase_if(waiting_, [&](const Waiting& w) { return w.partition == partition; });
     }
-    auto records = consumer_->poll(kMaxBatch - waiting_.size(), wait);
+    for (auto& record : newer_.take_due(kMaxBatch - waiting_.size())) take(std::move(record));
+    if (waiting_.size() == kMaxBatch) return {};
+    if (newer_.is_in_the_way(prefix_)) {
+        std::this_thread::sleep_for(std::min(wait, kGlance));
+        return {};
+    }
+    auto records = consumer_->poll(kMaxBatch - waiting_.size(), waiting_.empty() ? wait : Millis{0});
     if (!records) return fail(records.error());
     for (auto& record : *records) {
         prefix_.polled(record);
-        auto decoded = decode_delivery(record.value);
-        if (decoded) {
-            waiting_.push_back(
-                {*std::move(decoded), std::move(record.key), record.partition, record.offset, std::nullopt});
-            continue;
-        }
-        bury(record.partition, record.offset, record.key, record.value, decoded.error().message);
+        take(std::move(record));
     }
     return {};
+}
+
+void Sender::take(LogRecord record) {
+    auto decoded = decode_delivery(record.value);
+    if (decoded) {
+        waiting_.push_back(
+            {*std::move(decoded), std::move(record.key), record.partition, record.offset, std::nullopt});
+    } else if (decoded.error().code != ErrorCode::conflict || !newer_.keep(record)) {
+        bury(record.partition, record.offset, record.key, record.value, decoded.error().message);
+    }
 }
 
 void Sender::take_finished(Millis wait) {
@@ -214,7 +232,6 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
         requests.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt,
                             traits.name, traits.call_deadline + kLeaseMargin, gates_are_fresh(waiting)});
     }
-    const auto asked_at = parts_.clock.uptime();
     auto claims = parts_.claims.run_and_wait(std::move(requests), lane_);
     if (!claims && claims.error().code == ErrorCode::refused_content) {
         return claim_halves(account, std::move(batch), claims.error().message);
@@ -226,6 +243,7 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
         return fail(claims.error());
     }
     crash_point("claimed");
+    const auto asked_at = claims->front().asked_at;
     int unused = 0;
     Status first_error;
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -497,16 +515,30 @@ Status Sender::flush_side_work() {
     return {};
 }
 
+/// Waits for the log only a moment: calls that end meanwhile have to be settled before their leases run out.
 Status Sender::append_events() {
-    if (events_.empty()) return {};
-    if (auto status = parts_.log.append_and_wait(events_); !status) return status;
-    events_.clear();
-    return {};
+    if (!appending_) {
+        if (events_.empty()) return {};
+        appending_.emplace(
+            Appending{{parts_.log, events_}, std::exchange(events_, {}), std::exchange(done_, {})});
+    }
+    const auto answer = appending_->append.wait_for(kEventsWait);
+    if (!answer) return {};
+    auto ended = *std::exchange(appending_, std::nullopt);
+    auto& places = *answer ? forgettable_ : done_;
+    places.insert(places.end(), ended.done.begin(), ended.done.end());
+    if (!*answer) events_.insert(events_.begin(), ended.events.begin(), ended.events.end());
+    return *answer;
 }
 
 Status Sender::forget_finished() {
-    if (done_.empty()) return {};
-    for (const auto& [partition, offset] : std::exchange(done_, {})) prefix_.finished(partition, offset);
+    if (!appending_ && events_.empty()) {
+        forgettable_.insert(forgettable_.end(), done_.begin(), done_.end());
+        done_.clear();
+    }
+    if (forgettable_.empty()) return {};
+    for (const auto& [partition, offset] : std::exchange(forgettable_, {}))
+        prefix_.finished(partition, offset);
     auto status = consumer_->commit(prefix_.take_positions());
     crash_point("finished");
     return status;

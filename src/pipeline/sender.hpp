@@ -8,6 +8,7 @@
 #include "base/metrics.hpp"
 #include "model/retry.hpp"
 #include "pipeline/account.hpp"
+#include "pipeline/newer_records.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/store_batcher.hpp"
 #include "pipeline/template_cache.hpp"
@@ -21,7 +22,7 @@ namespace herald {
 using ClaimBatcher = StoreBatcher<ClaimRequest, ClaimResult>;
 /// Draws one token per batch and repeats the statement with it when its answer was lost, so that it gets its
 /// own rows back.
-ClaimBatcher::Call claim_call(DeliveryStore& deliveries);
+ClaimBatcher::Call claim_call(DeliveryStore& deliveries, const Clock& clock);
 
 using SettleBatcher = StoreBatcher<Settlement, SettleResult>;
 using CloseBatcher = StoreBatcher<Closure, SettleResult>;
@@ -36,6 +37,8 @@ struct SenderParts {
     TimerStore& timers;
     Directory& directory;
     TemplateCache& templates;
+    ServiceStore& notes;
+    Readiness& readiness;
     Metrics& metrics;
     RetryPolicy retry;
     std::function<double()> jitter;  ///< from [0, 1)
@@ -87,6 +90,7 @@ private:
            std::unique_ptr<LogConsumer> consumer);
 
     Status poll(Millis wait);
+    void take(LogRecord record);
     void take_finished(Millis wait);
     Status start_calls();
     std::optional<std::size_t> usable_account() const;
@@ -120,6 +124,7 @@ private:
     std::vector<SenderAccount> accounts_;
     std::unique_ptr<LogConsumer> consumer_;
     FinishedPrefix prefix_;
+    NewerRecords newer_;
     bool taking_ = true;
     std::uint64_t next_call_ = 1;
 
@@ -130,9 +135,17 @@ private:
     std::vector<Closure> closures_;
     std::vector<Waiting> closing_;  ///< beside closures_
     std::vector<Timer> timers_;
-    std::vector<Waiting> on_timer_;  ///< beside timers_
+    std::vector<Waiting> on_timer_;                            ///< beside timers_
+    using Places = std::vector<std::pair<int, std::int64_t>>;  ///< partition and offset
     std::vector<NewRecord> events_;
-    std::vector<std::pair<int, std::int64_t>> done_;  ///< may be forgotten once events_ are in the log
+    Places done_;  ///< may be forgotten once events_ are in the log
+    struct Appending {
+        PendingAppend append;
+        std::vector<NewRecord> events;
+        Places done;
+    };
+    std::optional<Appending> appending_;  ///< events that the log has not acknowledged yet
+    Places forgettable_;
     Millis permits_wait_{0};
 
     Gauge& in_flight_gauge_;

@@ -4,6 +4,7 @@ namespace herald {
 namespace {
 
 constexpr Millis kHeadLife{1'000};
+constexpr Millis kInUse = std::chrono::minutes(10);
 constexpr std::size_t kMaxVersions = 5'000;
 
 }  // namespace
@@ -12,7 +13,9 @@ TemplatePtr TemplateCache::find(const TenantId& tenant, const TemplateId& id, st
     std::lock_guard lock(mutex_);
     if (!version) {
         const auto head = heads_.find({tenant, id});
-        if (head == heads_.end() || clock_.uptime() - head->second.read_at >= kHeadLife) return nullptr;
+        if (head == heads_.end()) return nullptr;
+        head->second.used_at = clock_.uptime();
+        if (!head->second.refreshed && clock_.uptime() - head->second.read_at >= kHeadLife) return nullptr;
         version = head->second.version;
     }
     const auto found = versions_.find({{tenant, id}, *version});
@@ -22,6 +25,11 @@ TemplatePtr TemplateCache::find(const TenantId& tenant, const TemplateId& id, st
 Result<TemplatePtr> TemplateCache::load(const TenantId& tenant, const TemplateId& id,
                                         std::optional<int> version) {
     if (auto cached = find(tenant, id, version)) return cached;
+    return read(tenant, id, version);
+}
+
+Result<TemplatePtr> TemplateCache::read(const TenantId& tenant, const TemplateId& id,
+                                        std::optional<int> version) {
     auto stored = store_.find_template(tenant, id, version);
     if (!stored) return fail(stored.error());
     if (!*stored) return TemplatePtr{};
@@ -44,6 +52,26 @@ Result<TemplatePtr> TemplateCache::load(const TenantId& tenant, const TemplateId
     return TemplatePtr(compiled);
 }
 
+Status TemplateCache::refresh() {
+    std::vector<Id> used;
+    {
+        std::lock_guard lock(mutex_);
+        for (auto& [id, head] : heads_) {
+            if (clock_.uptime() - head.used_at < kInUse) used.push_back(id);
+            else head.refreshed = false;
+        }
+    }
+    for (const auto& [tenant, id] : used) {
+        const auto newest = read(tenant, id, std::nullopt);
+        // One that has become unusable must not keep the others from being asked for.
+        if (!newest && newest.error().code != ErrorCode::refused_content) return fail(newest.error());
+        std::lock_guard lock(mutex_);
+        const auto head = heads_.find({tenant, id});
+        if (head != heads_.end()) head->second.refreshed = newest.has_value();  // or forgotten meanwhile
+    }
+    return {};
+}
+
 void TemplateCache::forget_head(const TenantId& tenant, const TemplateId& id) {
     std::lock_guard lock(mutex_);
     heads_.erase({tenant, id});
@@ -56,7 +84,11 @@ void TemplateCache::remember(const TenantId& tenant, const TemplatePtr& tmpl, bo
         heads_.clear();
     }
     versions_[{{tenant, tmpl->id}, tmpl->version}] = tmpl;
-    if (is_head) heads_[{tenant, tmpl->id}] = {tmpl->version, clock_.uptime()};
+    if (!is_head) return;
+    auto& head = heads_[{tenant, tmpl->id}];
+    if (head.version == 0) head.used_at = clock_.uptime();
+    head.version = tmpl->version;
+    head.read_at = clock_.uptime();
 }
 
 }  // namespace herald

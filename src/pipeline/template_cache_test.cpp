@@ -78,6 +78,45 @@ TEST_F(TemplateCacheTest, SeesANewVersionAtOnceWhenTheHeadIsForgotten) {
     EXPECT_EQ(load("welcome")->version, 2);
 }
 
+TEST_F(TemplateCacheTest, WhatIsRefreshedNeedsNoAskingOnTheWay) {
+    put("welcome");
+    load("welcome");
+    ASSERT_TRUE(cache.refresh());
+    clock.advance(Millis{5'000});
+    EXPECT_TRUE(find("welcome"));
+}
+
+TEST_F(TemplateCacheTest, ARefreshBringsTheNewVersion) {
+    put("welcome");
+    load("welcome");
+    put("welcome", "billing");
+    ASSERT_TRUE(cache.refresh());
+    EXPECT_EQ(find("welcome")->version, 2);
+}
+
+TEST_F(TemplateCacheTest, WhatIsInUseOutlastsAnOutageOfTheStore) {
+    put("welcome");
+    load("welcome");
+    ASSERT_TRUE(cache.refresh());
+    EXPECT_TRUE(find("welcome"));
+    lose_store();
+    for (int i = 0; i < 3; ++i) {
+        clock.advance(std::chrono::minutes(9));
+        EXPECT_FALSE(cache.refresh());
+        EXPECT_TRUE(find("welcome"));
+    }
+}
+
+TEST_F(TemplateCacheTest, WhatNobodyUsesIsNotRefreshed) {
+    put("welcome");
+    load("welcome");
+    ASSERT_TRUE(cache.refresh());
+    clock.advance(std::chrono::minutes(10));
+    lose_store();
+    EXPECT_TRUE(cache.refresh()) << "the store was asked";
+    EXPECT_FALSE(find("welcome"));
+}
+
 TEST_F(TemplateCacheTest, KeepsAVersionForGood) {
     put("welcome");
     load("welcome", 1);

@@ -32,4 +32,11 @@ inline std::vector<std::pair<std::string, std::string>> consumed() {
     return all;
 }
 
+/// Every topic there is.
+inline std::vector<std::string> all() {
+    std::vector<std::string> names{kEvents, kDead};
+    for (auto& [group, topic] : consumed()) names.push_back(std::move(topic));
+    return names;
+}
+
 }  // namespace herald::topics

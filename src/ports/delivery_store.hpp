@@ -40,7 +40,9 @@ using NotificationPtr = std::shared_ptr<const Notification>;
 
 struct ClaimResult {
     ClaimVerdict verdict = ClaimVerdict::not_planned;
-    TimePoint lease_until{};  ///< claimed, busy
+    TimePoint lease_until{};  ///< claimed, busy; by the store's clock
+    /// Uptime of the caller when the statement was sent, set by the caller: the lease began no earlier.
+    Millis asked_at{};
     // claimed, in_doubt, past_deadline, needs_gates:
     NotificationPtr notification;
     PlanEntry entry;

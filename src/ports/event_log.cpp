@@ -1,6 +1,7 @@
 #include "ports/event_log.hpp"
 
-#include <future>
+#include <condition_variable>
+#include <mutex>
 
 namespace herald {
 namespace {
@@ -10,15 +11,36 @@ constexpr std::size_t kSlice = 1'000;
 
 }  // namespace
 
+struct PendingAppend::Answer {
+    std::mutex mutex;
+    std::condition_variable given;
+    std::optional<Status> status;
+};
+
+PendingAppend::PendingAppend(EventLog& log, std::vector<NewRecord> records)
+    : answer_(std::make_shared<Answer>()) {
+    log.append(std::move(records), [answer = answer_](Status status) {
+        std::lock_guard lock(answer->mutex);
+        answer->status = std::move(status);
+        answer->given.notify_all();
+    });
+}
+
+std::optional<Status> PendingAppend::wait_for(Millis wait) {
+    std::unique_lock lock(answer_->mutex);
+    const auto is_given = [this] { return answer_->status.has_value(); };
+    if (wait == Millis::max()) answer_->given.wait(lock, is_given);
+    else answer_->given.wait_for(lock, wait, is_given);
+    return answer_->status;
+}
+
 Status EventLog::append_and_wait(std::vector<NewRecord> records) {
     for (std::size_t done = 0; done < records.size(); done += kSlice) {
         const auto begin = std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(done));
         const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kSlice, records.size() - done));
-        // Shared: whoever sets the value is still inside of it when the waiting thread goes on.
-        const auto promise = std::make_shared<std::promise<Status>>();
-        auto future = promise->get_future();
-        append({begin, end}, [promise](Status status) { promise->set_value(std::move(status)); });
-        if (auto status = future.get(); !status) return status;
+        PendingAppend append(*this, {begin, end});
+        auto status = append.wait_for(Millis::max());
+        if (!*status) return *status;
     }
     return {};
 }

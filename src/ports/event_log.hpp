@@ -90,6 +90,21 @@ public:
 
     /// How full the log is, from 0 to 1, by what is not finished in topics with a group. Cheap.
     virtual double level() const = 0;
+
+    /// Whether records can be appended and read, as far as is known by now; does not wait for the engine.
+    virtual Status ping() = 0;
+};
+
+/// An append whose answer is waited for in moments, by one who has other things to do meanwhile.
+class PendingAppend {
+public:
+    PendingAppend(EventLog& log, std::vector<NewRecord> records);
+    /// The log's answer; nothing when there is none yet after `wait`.
+    std::optional<Status> wait_for(Millis wait);
+
+private:
+    struct Answer;
+    std::shared_ptr<Answer> answer_;  ///< whoever gives it may outlive this
 };
 
 /// Remembers which polled records are finished and tells the prefix that may be forgotten. A value, for one

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ public:
     /// the same hash and is past its in_flight_until gets the caller's in_flight_until, and is returned with
     /// the old one.
     virtual Result<std::vector<Remembered>> remember(std::span<const IdempotencyRow> rows) = 0;
+    /// The row that stands, not older than what `remember` has answered anywhere.
+    virtual Result<std::optional<IdempotencyRow>> find(const TenantId& tenant, const std::string& key) = 0;
     /// Removes rows accepted before `before`, at most `limit`; returns how many.
     virtual Result<std::size_t> forget(TimePoint before, std::size_t limit) = 0;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/plan.hpp"
+#include "ports/idempotency_store.hpp"
 #include "ports/timer.hpp"
 
 namespace herald {
@@ -14,6 +15,9 @@ namespace herald {
 struct NewPlan {
     Notification notification;
     Plan plan;
+    /// A producer that is not Herald names a key instead of an id: the same transaction binds the key to the
+    /// notification's id, or, where the key stands already, stores the plan under the id that it is bound to.
+    std::optional<IdempotencyRow> binding = std::nullopt;
 };
 
 /// What stands in the store after the call: the first stored plan of that step, not necessarily the caller's.
@@ -24,6 +28,10 @@ struct StoredPlan {
     /// Deliveries of the plan that have a row already (claimed or closed); nothing is to be appended for
     /// them.
     std::vector<int> begun;
+    /// The plan stands under this id: the caller's, unless its key had been bound before.
+    NotificationId id = {};
+    /// The key stands with another body: nothing was stored, and nothing is to be appended.
+    bool key_reused = false;
 };
 
 /// One attempt as GET shows it.
@@ -119,7 +127,8 @@ public:
 
     /// Removes those whose id was drawn before that time, oldest first, at most `limit`, with plans,
     /// deliveries and attempts; returns how many. Timers of theirs fall to the claim, which finds nothing
-    /// planned.
+    /// planned. An engine that keeps days apart may keep a day until all of it is old; then it goes whole,
+    /// and is not counted.
     virtual Result<std::size_t> drop_notifications(TimePoint accepted_before, std::size_t limit) = 0;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,11 @@ struct Timer {
 
     bool operator==(const Timer&) const = default;
 };
+
+/// Timers are shared between schedulers by shards.
+inline constexpr std::size_t kTimerShards = 64;
+using TimerShards = std::bitset<kTimerShards>;
+/// The low bits of the notification id's last byte, which is keyed and so evenly spread.
+inline std::size_t shard_of(const NotificationId& id) { return id.uuid.bytes[15] % kTimerShards; }
 
 }  // namespace herald

@@ -16,13 +16,16 @@ public:
 
     /// Never due before the store's now. Putting the same timer twice is one.
     virtual Status put_timers(std::span<const Timer> timers) = 0;
-    /// Destinations that are behind: their timers stay where they are and do not stand before the others'.
+    /// What stays where it is, and does not stand before the others: timers for destinations that are behind,
+    /// and those of shards that somebody else moves.
     struct HeldBack {
-        std::set<Route> routes;
+        std::set<Route> routes = {};
         bool steps = false;
+        TimerShards shards = {};
 
-        bool covers(TimerKind kind, Route route) const {
-            return kind == TimerKind::step ? steps : routes.contains(route);
+        bool covers(const Timer& timer) const {
+            if (shards.test(shard_of(timer.delivery.notification))) return true;
+            return timer.kind == TimerKind::step ? steps : routes.contains(timer.route);
         }
         bool operator==(const HeldBack&) const = default;
     };
@@ -34,6 +37,11 @@ public:
         return take_due(lane, limit, HeldBack{});
     }
     virtual Status delete_timers(std::span<const Timer> timers) = 0;
+
+    /// The shards that `owner` may move for `lease` from now on. Those who ask within their lease share all
+    /// shards about evenly, each held by one; what an owner has lost is free again after its lease. Asked by
+    /// every scheduler, well before its lease ends.
+    virtual Result<TimerShards> lease_shards(const std::string& owner, Millis lease) = 0;
 
     struct Level {
         Lane lane = Lane::normal;

@@ -45,7 +45,10 @@ struct Query {
 
 Query read_query(std::string_view text) {
     Query query;
-    for (auto& [name, value] : net::form_decode(text)) {
+    for (auto& field : net::form_decode(text)) {
+        // Bindings cannot be captured by what clang 14 knows of C++20.
+        auto& name = field.first;
+        auto& value = field.second;
         const auto number = [&](auto& into) {
             if (!read_number(value, into)) query.errors.push_back({name, "type", "must be a whole number"});
         };

@@ -137,12 +137,12 @@ public:
     void message(const Json& json, const MessageType& type, const std::string& path) {
         const auto* object = json.as_object();
         if (object == nullptr) return wrong_value(path, json, "message");
-        for (const auto& [name, value] : *object) {
+        for (const auto& member : *object) {
             const auto field = std::find_if(type.fields.begin(), type.fields.end(), [&](const Field& f) {
-                return f.name == name || is_camel_form(name, f.name);
+                return f.name == member.key || is_camel_form(member.key, f.name);
             });
-            if (field == type.fields.end()) unknown_name(path, name);
-            else if (!value.is_null()) one(value, *field, path);
+            if (field == type.fields.end()) unknown_name(path, member.key);
+            else if (!member.value.is_null()) one(member.value, *field, path);
         }
     }
 

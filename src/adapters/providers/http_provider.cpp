@@ -82,7 +82,7 @@ private:
             return finish_unsent(*flight, wait_for(kSoon, "authorization came too late"));
         net::HttpClient::Callbacks callbacks;
         callbacks.written = [] { crash_point("written"); };
-        callbacks.done = [this, flight](net::HttpResult result) {
+        callbacks.done = [this, flight](const net::HttpResult& result) {
             if (result) crash_point("answered");
             finish(*flight, outcome_of(result, flight->authorization));
         };

@@ -171,6 +171,11 @@ Result<std::vector<EventLog::Lag>> SqliteEventLog::lag() { return state_->lag(op
 
 double SqliteEventLog::level() const { return state_->level(); }
 
+Status SqliteEventLog::ping() {
+    if (writer_->ill()) return fail(ErrorCode::unavailable, "the log's file cannot be written");
+    return {};
+}
+
 SqliteEventLog::Counts SqliteEventLog::counts() const {
     const auto& counts = writer_->counts();
     return {counts.transactions, counts.records, counts.removed, *disk_reads_};

@@ -62,6 +62,7 @@ public:
                                                        const std::string& topic) override;
     Result<std::vector<Lag>> lag() override;
     double level() const override;
+    Status ping() override;
 
     /// Writes what is queued and every position. Then appends are answered `closed`, and so are consumers.
     /// Neither this nor the destructor may be called on the log's thread.

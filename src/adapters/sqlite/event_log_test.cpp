@@ -5,7 +5,7 @@
 
 #include "adapters/sqlite/database.hpp"
 #include "base/crash_point.hpp"
-#include "ports/testing/event_log_contract.hpp"
+#include "ports/testing/bytes_bound_log_contract.hpp"
 
 namespace herald {
 namespace {
@@ -83,6 +83,9 @@ std::unique_ptr<EventLogUnderTest> open_sqlite_log_without_memory(const EventLog
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, EventLogContract, testing::Values(open_sqlite_log));
 INSTANTIATE_TEST_SUITE_P(SqliteFromDisk, EventLogContract, testing::Values(open_sqlite_log_without_memory));
+INSTANTIATE_TEST_SUITE_P(Sqlite, BytesBoundLogContract, testing::Values(open_sqlite_log));
+INSTANTIATE_TEST_SUITE_P(SqliteFromDisk, BytesBoundLogContract,
+                         testing::Values(open_sqlite_log_without_memory));
 
 class SqliteEventLogTest : public testing::Test {
 protected:

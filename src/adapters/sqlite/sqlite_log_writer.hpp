@@ -44,6 +44,8 @@ public:
         std::atomic<std::int64_t> removed = 0;
     };
     const Counts& counts() const { return counts_; }
+    /// The newest write failed.
+    bool ill() const { return ill_; }
 
 private:
     void run();
@@ -67,7 +69,7 @@ private:
     std::set<const StoredPartition*> touched_;                            ///< by the open batch, within ends_
     std::int64_t written_since_sweep_ = 0;
     SteadyTime next_sweep_{};
-    bool ill_ = false;
+    std::atomic<bool> ill_ = false;
 
     std::thread thread_;
 };

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "adapters/sqlite/store_readers.hpp"
+#include "ports/shard_leases.hpp"
 #include "ports/store.hpp"
 
 namespace herald {
@@ -41,6 +42,7 @@ public:
     Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit, const HeldBack& held_back) override;
     using TimerStore::take_due;
     Status delete_timers(std::span<const Timer> timers) override;
+    Result<TimerShards> lease_shards(const std::string& owner, Millis lease) override;
     Result<std::vector<Level>> timer_levels() override;
 
     Status put_user(const TenantId& tenant, const User& user, TimePoint now) override;
@@ -58,6 +60,7 @@ public:
                                                        std::size_t limit) override;
 
     Result<std::vector<Remembered>> remember(std::span<const IdempotencyRow> rows) override;
+    Result<std::optional<IdempotencyRow>> find(const TenantId& tenant, const std::string& key) override;
     Result<std::size_t> forget(TimePoint before, std::size_t limit) override;
 
     Result<IdKeys> id_keys() override;
@@ -88,6 +91,7 @@ private:
     }
 
     const Clock& clock_;
+    ShardLeases shards_;  ///< with writer_mutex_; one process holds the file, so they die with it
     std::mutex writer_mutex_;
     std::unique_ptr<sqlite::Database> writer_;
     std::unique_ptr<sqlite::Readers> readers_;

@@ -1,5 +1,6 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
+#include "ports/row_codec.hpp"
 
 namespace herald {
 
@@ -24,16 +25,9 @@ std::vector<Device> load_devices(Database& database, const TenantId& tenant, con
 }
 
 Preferences read_stored_preferences(const std::string& body) {
-    std::vector<FieldError> errors;
-    auto preferences = read_preferences(read_json(body), errors);
-    if (!errors.empty()) throw UnreadableRow("the store holds bad preferences: " + errors.front().message);
-    return preferences;
-}
-
-std::string preferences_json(const Preferences& preferences) {
-    JsonWriter out;
-    write_preferences(out, preferences);
-    return out.take();
+    auto preferences = decode_preferences(body);
+    if (!preferences) throw UnreadableRow("the store holds bad preferences: " + preferences.error().message);
+    return *std::move(preferences);
 }
 
 void add_suppression(Database& database, const TenantId& tenant, Channel channel, const std::string& address,
@@ -161,7 +155,7 @@ Status SqliteStore::put_preferences(const TenantId& tenant, const UserId& id,
                                     const Preferences& preferences) {
     return write("put preferences", [&](Database& database) {
         execute(database, "INSERT OR REPLACE INTO preferences (tenant, user_id, body) VALUES (?, ?, ?)",
-                tenant, id, preferences_json(preferences));
+                tenant, id, encode_preferences(preferences));
     });
 }
 

@@ -3,11 +3,9 @@
 
 namespace herald {
 
-using namespace sqlite;
+namespace sqlite {
 
-namespace {
-
-bool insert(Database& database, const IdempotencyRow& row) {
+bool insert_idempotency_row(Database& database, const IdempotencyRow& row) {
     return execute(database,
                    "INSERT INTO idempotency (tenant, key, body_hash, id, template_version, lane, accepted_at,"
                    " deadline_at, in_flight_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -15,12 +13,13 @@ bool insert(Database& database, const IdempotencyRow& row) {
                    row.accepted_at, row.deadline_at, row.in_flight_until) > 0;
 }
 
-IdempotencyRow load(Database& database, const TenantId& tenant, const std::string& key) {
+std::optional<IdempotencyRow> load_idempotency_row(Database& database, const TenantId& tenant,
+                                                   const std::string& key) {
     auto query = database.query(
         "SELECT body_hash, id, template_version, lane, accepted_at, deadline_at, in_flight_until"
         " FROM idempotency WHERE tenant = ? AND key = ?");
     bind_all(*query, tenant, key);
-    if (!query->executeStep()) throw std::runtime_error("a row that stands in the way cannot be found");
+    if (!query->executeStep()) return std::nullopt;
     Columns columns(*query);
     IdempotencyRow row;
     row.tenant = tenant;
@@ -38,9 +37,15 @@ IdempotencyRow load(Database& database, const TenantId& tenant, const std::strin
     return row;
 }
 
+}  // namespace sqlite
+
+using namespace sqlite;
+
+namespace {
+
 Remembered remember_one(Database& database, const IdempotencyRow& row, TimePoint now) {
-    if (insert(database, row)) return {true, row};
-    auto standing = load(database, row.tenant, row.key);
+    if (insert_idempotency_row(database, row)) return {true, row};
+    auto standing = load_idempotency_row(database, row.tenant, row.key).value();
     if (standing.body_hash == row.body_hash && standing.in_flight_until <= now) {
         execute(database, "UPDATE idempotency SET in_flight_until = ? WHERE tenant = ? AND key = ?",
                 row.in_flight_until, row.tenant, row.key);
@@ -58,6 +63,11 @@ Result<std::vector<Remembered>> SqliteStore::remember(std::span<const Idempotenc
         for (const auto& row : rows) remembered.push_back(remember_one(database, row, now));
         return remembered;
     });
+}
+
+Result<std::optional<IdempotencyRow>> SqliteStore::find(const TenantId& tenant, const std::string& key) {
+    return read("find an idempotency key",
+                [&](Database& database) { return load_idempotency_row(database, tenant, key); });
 }
 
 Result<std::size_t> SqliteStore::forget(TimePoint before, std::size_t limit) {

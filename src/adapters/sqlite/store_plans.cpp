@@ -1,18 +1,12 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
+#include "ports/row_codec.hpp"
 
 namespace herald {
 
 using namespace sqlite;
 
 namespace {
-
-std::string channels_json(const std::vector<Channel>& channels) {
-    JsonWriter out;
-    out.begin_array();
-    for (const auto channel : channels) out.value(to_string(channel));
-    return out.end_array().take();
-}
 
 /// Fills the row unless it is filled already; marks that came first stay.
 void save_notification(Database& database, const Notification& n) {
@@ -26,7 +20,7 @@ void save_notification(Database& database, const Notification& n) {
             " channels = excluded.channels, data = excluded.data, metadata = excluded.metadata,"
             " traceparent = excluded.traceparent WHERE user_id IS NULL AND tenant = excluded.tenant",
             n.id, n.tenant, to_string(n.lane), n.accepted_at, n.deadline_at, n.send_at, n.user_id,
-            n.template_id, n.template_version, channels_json(n.channels), n.data.dump(), n.metadata.dump(),
+            n.template_id, n.template_version, encode_channels(n.channels), n.data.dump(), n.metadata.dump(),
             n.traceparent);
 }
 
@@ -92,16 +86,23 @@ bool was_erased(Database& database, const Notification& notification, Marks& mar
     return true;
 }
 
-Result<StoredPlan> store_plan(Database& database, const NewPlan& given, TimePoint now) {
-    const auto& notification = given.notification;
+/// The row that the plan's key is bound to from now on.
+IdempotencyRow bind_key(Database& database, const IdempotencyRow& row) {
+    if (insert_idempotency_row(database, row)) return row;
+    return load_idempotency_row(database, row.tenant, row.key).value();
+}
+
+Result<StoredPlan> store_plan(Database& database, const Notification& notification, const Plan& given,
+                              TimePoint now) {
     save_notification(database, notification);
     auto marks = load_marks(database, notification.tenant, notification.id);
     if (!marks) return fail(ErrorCode::refused_content, "store plans: an id belongs to another tenant");
     StoredPlan stored;
-    if (auto plan = load_plan(database, notification.tenant, notification.id, given.plan.step)) {
+    stored.id = notification.id;
+    if (auto plan = load_plan(database, notification.tenant, notification.id, given.step)) {
         stored.plan = *std::move(plan);
     } else {
-        stored.plan = given.plan;
+        stored.plan = given;
         if (was_erased(database, notification, *marks)) forget_person(stored.plan);
         insert_plan(database, notification, stored.plan);
         const auto timer = wait_timer(notification, stored.plan);
@@ -113,6 +114,20 @@ Result<StoredPlan> store_plan(Database& database, const NewPlan& given, TimePoin
     return stored;
 }
 
+/// Under the id that its key is bound to, when it has one.
+Result<StoredPlan> bind_and_store(Database& database, const NewPlan& given, TimePoint now) {
+    if (!given.binding) return store_plan(database, given.notification, given.plan, now);
+    const auto bound = bind_key(database, *given.binding);
+    if (bound.body_hash != given.binding->body_hash) {
+        StoredPlan refused;
+        refused.key_reused = true;
+        return refused;
+    }
+    auto notification = given.notification;
+    notification.id = bound.id;
+    return store_plan(database, notification, given.plan, now);
+}
+
 }  // namespace
 
 Result<std::vector<StoredPlan>> SqliteStore::store_plans(std::span<const NewPlan> plans) {
@@ -120,7 +135,7 @@ Result<std::vector<StoredPlan>> SqliteStore::store_plans(std::span<const NewPlan
         std::vector<StoredPlan> stored;
         stored.reserve(plans.size());
         for (const auto& plan : plans) {
-            auto one = store_plan(database, plan, clock_.now());
+            auto one = bind_and_store(database, plan, clock_.now());
             if (!one) return fail(one.error());
             stored.push_back(*std::move(one));
         }

@@ -1,5 +1,6 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
+#include "ports/row_codec.hpp"
 
 namespace herald {
 
@@ -7,18 +8,10 @@ using namespace sqlite;
 
 namespace {
 
-/// The least id of that time.
-NotificationId first_id_of(TimePoint time) {
-    NotificationId id;
-    auto ms = static_cast<std::uint64_t>(std::max<std::int64_t>(to_millis(time), 0));
-    for (std::size_t i = 6; i-- > 0; ms >>= 8) id.uuid.bytes[i] = static_cast<std::uint8_t>(ms & 255);
-    return id;
-}
-
 /// The oldest, in order.
 std::vector<NotificationId> oldest(Database& database, TimePoint before, std::size_t limit) {
     auto query = database.query("SELECT id FROM notifications WHERE id < ? ORDER BY id LIMIT ?");
-    bind_all(*query, first_id_of(before), static_cast<std::int64_t>(limit));
+    bind_all(*query, lowest_id(before), static_cast<std::int64_t>(limit));
     std::vector<NotificationId> ids;
     while (query->executeStep()) ids.push_back(Columns(*query).id());
     return ids;

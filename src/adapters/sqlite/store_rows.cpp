@@ -1,19 +1,14 @@
 #include "adapters/sqlite/store_rows.hpp"
 
+#include "ports/row_codec.hpp"
+
 namespace herald::sqlite {
 namespace {
 
 std::vector<Channel> read_channels(const std::string& text) {
-    std::vector<Channel> channels;
-    const auto json = read_json(text);
-    const auto* names = json.as_array();
-    if (!names) throw UnreadableRow("the store holds channels that are no list");
-    for (const auto& name : *names) {
-        const auto channel = name.as_string() ? parse_channel(*name.as_string()) : std::nullopt;
-        if (!channel) throw UnreadableRow("the store holds an unknown channel");
-        channels.push_back(*channel);
-    }
-    return channels;
+    auto channels = decode_channels(text);
+    if (!channels) throw UnreadableRow("the store holds bad channels: " + channels.error().message);
+    return *std::move(channels);
 }
 
 NotificationRow read_notification(Columns& columns, const TenantId& tenant, const NotificationId& id) {
@@ -203,12 +198,6 @@ void save_mark(Database& database, const NotificationId& id, const CancelMark& m
             "UPDATE notifications SET cancelled_at = ?, cancel_reason = ?"
             " WHERE id = ? AND cancelled_at IS NULL",
             mark.at, mark.reason, id);
-}
-
-Sha256Digest erasure_hash(const TenantId& tenant, const UserId& user) {
-    std::string text = tenant.str();
-    text.push_back('\0');
-    return sha256(text += user.str());
 }
 
 std::optional<TimePoint> load_erasure(Database& database, const TenantId& tenant, const UserId& user) {

@@ -115,10 +115,14 @@ bool close_open(Database& database, const NotificationRow& row, const CancelMark
 /// From now on no attempt begins; the first mark stands.
 void save_mark(Database& database, const NotificationId& id, const CancelMark& mark);
 
+/// False: a row with this key stands already.
+bool insert_idempotency_row(Database& database, const IdempotencyRow& row);
+std::optional<IdempotencyRow> load_idempotency_row(Database& database, const TenantId& tenant,
+                                                   const std::string& key);
+
 /// Never due before `now`.
 void save_timer(Database& database, Timer timer, TimePoint now);
 
-Sha256Digest erasure_hash(const TenantId& tenant, const UserId& user);
 std::optional<TimePoint> load_erasure(Database& database, const TenantId& tenant, const UserId& user);
 
 }  // namespace herald::sqlite

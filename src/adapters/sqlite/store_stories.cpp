@@ -1,6 +1,7 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
 #include "base/log.hpp"
+#include "ports/row_codec.hpp"
 
 namespace herald {
 
@@ -23,14 +24,6 @@ struct Walked {
     TimePoint deadline_at{};
     bool marked = false;  ///< cancelled, erased or refused
 };
-
-/// Not above any id that is drawn then.
-NotificationId lowest_id(TimePoint at) {
-    NotificationId id;
-    auto ms = to_millis(at);
-    for (std::size_t i = 6; i-- > 0; ms >>= 8) id.uuid.bytes[i] = static_cast<std::uint8_t>(ms & 255);
-    return id;
-}
 
 std::vector<Walked> walk(Database& database, const std::optional<NotificationId>& after,
                          TimePoint drawn_before, std::size_t limit) {

@@ -1,5 +1,6 @@
 #include "adapters/sqlite/store.hpp"
 #include "adapters/sqlite/store_rows.hpp"
+#include "ports/row_codec.hpp"
 
 namespace herald {
 
@@ -12,13 +13,6 @@ constexpr std::int64_t kCountedAtMost = 100'000;
 constexpr std::int64_t kPassedOver = 20'000;
 
 std::int64_t hour_of(TimePoint time) { return to_millis(time) / 3'600'000; }
-
-std::optional<TimerKind> parse_timer_kind(std::string_view text) {
-    for (const auto kind : {TimerKind::retry, TimerKind::step, TimerKind::lease, TimerKind::parked}) {
-        if (to_string(kind) == text) return kind;
-    }
-    return std::nullopt;
-}
 
 /// The first hour from `from` on that has a timer.
 std::optional<std::int64_t> next_hour(Database& database, std::int64_t from) {
@@ -47,7 +41,7 @@ void read_due(Database& database, std::int64_t hour, Lane lane, TimePoint now, s
         timer.tenant = TenantId(columns.text());
         timer.key = columns.text();
         timer.route = columns.word(parse_route);
-        if (!held_back.covers(timer.kind, timer.route)) due.push_back(std::move(timer));
+        if (!held_back.covers(timer)) due.push_back(std::move(timer));
     }
 }
 
@@ -102,6 +96,11 @@ Status SqliteStore::delete_timers(std::span<const Timer> timers) {
                     timer.delivery.notification, timer.delivery.step, timer.delivery.ordinal, timer.attempt);
         }
     });
+}
+
+Result<TimerShards> SqliteStore::lease_shards(const std::string& owner, Millis lease) {
+    std::lock_guard lock(writer_mutex_);
+    return shards_.renew(owner, clock_.now(), lease);
 }
 
 Result<std::vector<TimerStore::Level>> SqliteStore::timer_levels() {

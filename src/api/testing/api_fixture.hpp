@@ -88,7 +88,7 @@ protected:
     void start(ApiOptions options) {
         api_.reset();
         api_.emplace(std::move(options), ApiParts{clock_, intake_, readers_, store_, store_, store_,
-                                                  templates_, log_, readiness_, metrics_, store_});
+                                                  templates_, log_, readiness_, metrics_});
     }
 
     /// Sends `target`, a path that may have a query, and does not wait.

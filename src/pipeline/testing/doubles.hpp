@@ -37,6 +37,7 @@ public:
     }
     Result<std::vector<Lag>> lag() override { return log_.lag(); }
     double level() const override { return log_.level(); }
+    Status ping() override { return log_.ping(); }
 
 private:
     EventLog& log_;

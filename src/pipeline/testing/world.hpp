@@ -68,10 +68,13 @@ public:
         intake = std::make_unique<Intake>(intake_options, clock, *log, *templates, store, *readers,
                                           store.id_keys().value(), metrics);
         for (const auto route : kRoutes) start_route(route);
-        const PlannerParts parts{clock, *log, store, *plans, store, *templates, metrics};
+        const PlannerParts parts{clock, *log,       store,  *plans,
+                                 store, *templates, store,  store.id_keys().value(),
+                                 store, readiness,  metrics};
         for (const auto lane : kLanes) planners.push_back(RequestPlanner::make(lane, parts).value());
-        receipts = ReceiptApplier::make(clock, *log, store, metrics).value();
-        scheduler = std::make_unique<Scheduler>(clock, *log, store, metrics);
+        receipts = ReceiptApplier::make({clock, *log, store, store, readiness, metrics}).value();
+        lease = std::make_unique<ShardLease>(store, clock);
+        scheduler = std::make_unique<Scheduler>(clock, *log, store, *lease, metrics);
         sweeper = std::make_unique<Sweeper>(clock, *log, store, *closures, metrics);
     }
 
@@ -102,10 +105,19 @@ public:
     /// Another member of the sender's group, as a second process has one; it takes over some of the
     /// partitions.
     std::unique_ptr<Sender> make_sender(Route route = Route::sms, Lane lane = Lane::normal) {
-        const SenderParts parts{
-            clock, *log, *claims, *settlements, *closures, store, store, *templates, metrics, retry, [this] {
-                return jitter;
-            }};
+        const SenderParts parts{clock,
+                                *log,
+                                *claims,
+                                *settlements,
+                                *closures,
+                                store,
+                                store,
+                                *templates,
+                                store,
+                                readiness,
+                                metrics,
+                                retry,
+                                [this] { return jitter; }};
         std::vector<SenderAccount> own;
         for (auto& account : accounts[route])
             own.push_back({account.get(), SharedProvider::open(providers[route])});
@@ -121,6 +133,12 @@ public:
             R"("email":{{"subject":"Hi","text":"{{{{ username }}}}"}}}}}})",
             id, guarantee, ttl_s, category);
         CHECK(store.put_template(default_tenant(), TemplateId(id), body, clock.now()).has_value());
+    }
+    /// A new version with only these channels.
+    void put_channels(const std::string& channels, const std::string& id = "welcome") {
+        const auto body = fmt::format(R"({{"id":"{}","channels":{{{}}}}})", id, channels);
+        CHECK(store.put_template(default_tenant(), TemplateId(id), body, clock.now()).has_value());
+        templates->forget_head(default_tenant(), TemplateId(id));
     }
     void put_user(const User& user) {
         CHECK(store.put_user(default_tenant(), user, clock.now()).has_value());
@@ -251,6 +269,12 @@ public:
         return count;
     }
 
+    /// A notification whose id is one that we give out.
+    Notification given_out(const std::string& user = "ada") {
+        auto n = make_notification(1, clock.now(), user);
+        n.id = make_notification_id(store.id_keys().value(), n.tenant, clock.now());
+        return n;
+    }
     void append(NewRecord record) {
         std::vector<NewRecord> records;
         records.push_back(std::move(record));
@@ -324,6 +348,7 @@ public:
 
     WallClock clock{kTestStart};
     Metrics metrics;
+    Readiness readiness;
     FakeStore store;
     ScriptedLimiter limiter;
     std::shared_ptr<FakeLogDisk> disk;
@@ -348,6 +373,7 @@ public:
     std::vector<std::unique_ptr<RequestPlanner>> planners;
     std::map<std::pair<Route, Lane>, std::unique_ptr<Sender>> senders;
     std::unique_ptr<ReceiptApplier> receipts;
+    std::unique_ptr<ShardLease> lease;
     std::unique_ptr<Scheduler> scheduler;
     std::unique_ptr<Sweeper> sweeper;
 
@@ -359,7 +385,7 @@ private:
         plans = std::make_unique<PlanBatcher>([this](const auto& items) { return store.store_plans(items); },
                                               kBatch, kQueued);
         claims = std::make_unique<ClaimBatcher>(
-            [this, claim = claim_call(store)](const auto& items) {
+            [this, claim = claim_call(store, clock)](const auto& items) {
                 claim_batches.push_back(items);
                 if (before_claim) before_claim(items);
                 if (unreadable && std::any_of(items.begin(), items.end(), [&](const auto& item) {

@@ -204,6 +204,11 @@ double FakeEventLog::level_locked() const {
     return static_cast<double>(bytes) / static_cast<double>(options_.max_bytes);
 }
 
+Status FakeEventLog::ping() {
+    std::lock_guard lock(mutex_);
+    return closed_ ? Status(fail(closed())) : Status{};
+}
+
 double FakeEventLog::level() const {
     std::lock_guard lock(mutex_);
     return level_locked();

@@ -59,6 +59,7 @@ public:
                                                        const std::string& topic) override;
     Result<std::vector<Lag>> lag() override;
     double level() const override;
+    Status ping() override;
 
     /// All that was ever appended, in that order.
     std::vector<LogRecord> records(const std::string& topic) const;

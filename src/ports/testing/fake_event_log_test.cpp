@@ -1,5 +1,6 @@
 #include "ports/testing/fake_event_log.hpp"
 
+#include "ports/testing/bytes_bound_log_contract.hpp"
 #include "ports/testing/event_log_contract.hpp"
 
 namespace herald {
@@ -35,6 +36,7 @@ std::unique_ptr<EventLogUnderTest> open_fake_log(const EventLogSetup& setup) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fake, EventLogContract, testing::Values(open_fake_log));
+INSTANTIATE_TEST_SUITE_P(Fake, BytesBoundLogContract, testing::Values(open_fake_log));
 
 class FakeEventLogTest : public testing::Test {
 protected:

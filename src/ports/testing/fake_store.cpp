@@ -63,7 +63,7 @@ Result<std::vector<Timer>> FakeStore::take_due(Lane lane, std::size_t limit, con
     std::vector<Timer> due;
     for (const auto& [key, timer] : timers_) {
         if (timer.due > clock_.now() || due.size() == limit) break;
-        if (timer.lane == lane && !held_back.covers(timer.kind, timer.route)) due.push_back(timer);
+        if (timer.lane == lane && !held_back.covers(timer)) due.push_back(timer);
     }
     return due;
 }
@@ -76,6 +76,12 @@ Status FakeStore::delete_timers(std::span<const Timer> timers) {
     }
     if (auto error = lost_answer()) return fail(*error);
     return {};
+}
+
+Result<TimerShards> FakeStore::lease_shards(const std::string& owner, Millis lease) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    return shards_.renew(owner, clock_.now(), lease);
 }
 
 Result<std::vector<TimerStore::Level>> FakeStore::timer_levels() {
@@ -143,6 +149,13 @@ Result<std::vector<Remembered>> FakeStore::remember(std::span<const IdempotencyR
     }
     if (auto error = lost_answer()) return fail(*error);
     return remembered;
+}
+
+Result<std::optional<IdempotencyRow>> FakeStore::find(const TenantId& tenant, const std::string& key) {
+    std::lock_guard lock(mutex_);
+    if (auto error = planned_failure()) return fail(*error);
+    const auto found = idempotency_.find({tenant, key});
+    return found == idempotency_.end() ? std::nullopt : std::optional(found->second);
 }
 
 Result<std::size_t> FakeStore::forget(TimePoint before, std::size_t limit) {

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "ports/ledger.hpp"
+#include "ports/shard_leases.hpp"
 #include "ports/store.hpp"
 
 namespace herald {
@@ -51,6 +52,7 @@ public:
     Result<std::vector<Timer>> take_due(Lane lane, std::size_t limit, const HeldBack& held_back) override;
     using TimerStore::take_due;
     Status delete_timers(std::span<const Timer> timers) override;
+    Result<TimerShards> lease_shards(const std::string& owner, Millis lease) override;
     Result<std::vector<Level>> timer_levels() override;
 
     Status put_user(const TenantId& tenant, const User& user, TimePoint now) override;
@@ -68,6 +70,7 @@ public:
                                                        std::size_t limit) override;
 
     Result<std::vector<Remembered>> remember(std::span<const IdempotencyRow> rows) override;
+    Result<std::optional<IdempotencyRow>> find(const TenantId& tenant, const std::string& key) override;
     Result<std::size_t> forget(TimePoint before, std::size_t limit) override;
 
     Result<IdKeys> id_keys() override;
@@ -97,6 +100,7 @@ private:
     AttemptRow* find_attempt(const DeliveryId& id, DeliveryRow& row, int n);
     ClaimChange claim_one(const ClaimRequest& request, ClaimToken token);
     SettleResult settle_one(const Settlement& settlement);
+    StoredPlan bind_and_store(const NewPlan& plan);
     StoredPlan store_plan(const NewPlan& plan);
     bool close_open(Kept& kept, const CancelMark& mark);
     bool collect_open(const Kept& kept, TimePoint planned_before, std::vector<OpenDelivery>& found) const;
@@ -120,6 +124,7 @@ private:
     std::map<std::pair<DeliveryId, int>, AttemptRow> older_attempts_;
     std::int64_t epoch_ = 0;
     std::map<TimerKey, Timer> timers_;
+    ShardLeases shards_;
     std::map<UserRef, Known> people_;
     std::map<std::tuple<TenantId, Channel, std::string>, std::string> suppressions_;
     std::map<std::tuple<TenantId, TemplateId, int>, StoredTemplate> templates_;

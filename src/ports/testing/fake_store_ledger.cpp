@@ -21,6 +21,20 @@ bool FakeStore::older_unknown(const DeliveryId& id) const {
     return false;
 }
 
+StoredPlan FakeStore::bind_and_store(const NewPlan& given) {
+    if (!given.binding) return store_plan(given);
+    const auto& row = *given.binding;
+    const auto& standing = idempotency_.try_emplace({row.tenant, row.key}, row).first->second;
+    if (standing.body_hash != row.body_hash) {
+        StoredPlan refused;
+        refused.key_reused = true;
+        return refused;
+    }
+    auto bound = given;
+    bound.notification.id = standing.id;
+    return store_plan(bound);
+}
+
 StoredPlan FakeStore::store_plan(const NewPlan& given) {
     const auto& id = given.notification.id;
     auto& kept = notifications_[id];
@@ -35,7 +49,7 @@ StoredPlan FakeStore::store_plan(const NewPlan& given) {
         forget_person(plan);
     }
     const bool refused = !kept.failed_reason.empty();
-    StoredPlan stored{plan, kept.cancelled.has_value() || refused, {}};
+    StoredPlan stored{plan, kept.cancelled.has_value() || refused, {}, id};
     for (const auto& entry : plan.entries) {
         const DeliveryId delivery{id, plan.step, entry.ordinal};
         if (stored.cancelled && entry.state == DeliveryState::planned && !deliveries_.contains(delivery)) {
@@ -63,7 +77,7 @@ Result<std::vector<StoredPlan>> FakeStore::store_plans(std::span<const NewPlan> 
         }
     }
     std::vector<StoredPlan> stored;
-    for (const auto& plan : plans) stored.push_back(store_plan(plan));
+    for (const auto& plan : plans) stored.push_back(bind_and_store(plan));
     if (auto error = lost_answer()) return fail(*error);
     return stored;
 }
@@ -338,6 +352,7 @@ Status FakeStore::declare_claims_dead() {
     std::lock_guard lock(mutex_);
     if (auto error = planned_failure()) return fail(*error);
     ++epoch_;
+    shards_ = {};  // no other process holds any
     return {};
 }
 

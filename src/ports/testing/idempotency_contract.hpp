@@ -75,6 +75,26 @@ TEST_P(IdempotencyContract, ABatchAnswersInItsOrder) {
     EXPECT_EQ(remembered[3].row.id, make_id(3));
 }
 
+TEST_P(IdempotencyContract, FindsTheRowThatStands) {
+    remember(make_idempotency_row("k"));
+    clock_.advance(Millis{1500});
+    auto taken_over = make_idempotency_row("k");
+    taken_over.in_flight_until = now() + Millis{1500};
+    remember(make_idempotency_row("k", 2, now()));
+    EXPECT_EQ(must(store_.find(default_tenant(), "k")), taken_over);
+}
+
+TEST_P(IdempotencyContract, FindsNoRowOfAnother) {
+    remember(make_idempotency_row("k"));
+    EXPECT_EQ(must(store_.find(other_tenant_, "k")), std::nullopt);
+    EXPECT_EQ(must(store_.find(default_tenant(), "K")), std::nullopt);
+}
+
+TEST_P(IdempotencyContract, FindingAKeyLeavesNoTrace) {
+    EXPECT_EQ(must(store_.find(default_tenant(), "k")), std::nullopt);
+    EXPECT_TRUE(remember(make_idempotency_row("k")).first);
+}
+
 TEST_P(IdempotencyContract, ForgetsWhatIsOld) {
     remember(make_idempotency_row("old"));
     clock_.advance(hours(1));

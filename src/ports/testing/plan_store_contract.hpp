@@ -34,6 +34,17 @@ protected:
         return must(store_.load_story(default_tenant(), id)).has_value();
     }
 
+    /// A plan by the key of a producer that is not Herald; `body` is what its record said.
+    NewPlan bound_plan(int n, const std::string& key, const std::string& body = "the record") {
+        auto row = make_idempotency_row(key, n, now());
+        row.body_hash = sha256(body);
+        return {make_notification(n, now()), make_plan(now()), row};
+    }
+    StoredPlan store_bound(const NewPlan& plan) { return must(store_.store_plans({&plan, 1})).at(0); }
+    std::optional<IdempotencyRow> row_of(const std::string& key) {
+        return must(store_.find(default_tenant(), key));
+    }
+
     bool is_step_of(const TenantId& tenant, int n, int step) {
         const PlanStore::StepRef refs[] = {{tenant, make_id(n), step}};
         return must(store_.load_steps(refs)).at(0).has_value();
@@ -130,6 +141,90 @@ TEST_P(PlanStoreContract, RefusesAnIdThatBelongsToAnotherTenant) {
     const auto stored = store_.store_plans(batch);
     ASSERT_FALSE(stored);
     EXPECT_EQ(stored.error().code, ErrorCode::refused_content);
+}
+
+// Keys of producers that are not Herald.
+
+TEST_P(PlanStoreContract, APlanStandsUnderItsOwnId) {
+    EXPECT_EQ(store_plan(1).id, make_id(1));
+    EXPECT_EQ(store_plan(1).id, make_id(1));
+    EXPECT_FALSE(store_plan(1).key_reused);
+}
+
+TEST_P(PlanStoreContract, BindsTheKeyToTheNotificationOfThePlan) {
+    const auto plan = bound_plan(1, "k");
+    const auto stored = store_bound(plan);
+    EXPECT_EQ(stored.id, make_id(1));
+    EXPECT_EQ(stored.plan, plan.plan);
+    EXPECT_FALSE(stored.key_reused);
+    EXPECT_EQ(row_of("k"), plan.binding);
+    EXPECT_EQ(story(1).notification, plan.notification);
+}
+
+TEST_P(PlanStoreContract, TheSameKeyAndBodyAreTheFirstNotification) {
+    const auto first = bound_plan(1, "k");
+    store_bound(first);
+    claim(make_delivery_id(1));
+    clock_.advance(seconds(1));
+    auto again = bound_plan(2, "k");
+    again.plan = make_plan_of({make_entry(1), make_entry(2)});
+    const auto stored = store_bound(again);
+    EXPECT_EQ(stored.id, make_id(1));
+    EXPECT_EQ(stored.plan, first.plan);
+    EXPECT_THAT(stored.begun, ::testing::ElementsAre(1));
+    EXPECT_EQ(row_of("k"), first.binding);
+    EXPECT_EQ(story(1).notification, first.notification);
+    EXPECT_FALSE(is_known(make_id(2)));
+}
+
+TEST_P(PlanStoreContract, AKeyWithAnotherBodyStoresNothing) {
+    const auto first = bound_plan(1, "k");
+    store_bound(first);
+    auto other = bound_plan(2, "k", "another record");
+    other.plan = make_wait(now() + minutes(5), now());
+    EXPECT_TRUE(store_bound(other).key_reused);
+    EXPECT_EQ(row_of("k"), first.binding);
+    EXPECT_FALSE(is_known(make_id(2)));
+    EXPECT_EQ(story(1).plans, std::vector{first.plan});
+    clock_.advance(minutes(5));
+    EXPECT_TRUE(due().empty());
+}
+
+TEST_P(PlanStoreContract, AKeyIsBoundOnceInsideOneBatchToo) {
+    const NewPlan batch[] = {bound_plan(3, "k"),
+                             {make_notification(4), make_plan()},
+                             bound_plan(1, "k"),
+                             bound_plan(2, "k", "another record"),
+                             bound_plan(5, "another key")};
+    const auto stored = must(store_.store_plans(batch));
+    EXPECT_EQ(stored.at(0).id, make_id(3));
+    EXPECT_EQ(stored.at(1).id, make_id(4));
+    EXPECT_EQ(stored.at(2).id, make_id(3));
+    EXPECT_TRUE(stored.at(3).key_reused);
+    EXPECT_EQ(stored.at(4).id, make_id(5));
+    EXPECT_FALSE(is_known(make_id(1)));
+    EXPECT_FALSE(is_known(make_id(2)));
+}
+
+TEST_P(PlanStoreContract, ARefusedBatchBindsNoKey) {
+    const NewPlan batch[] = {bound_plan(1, "k"),
+                             {make_notification(2, now(), under_test_.refused_user), make_plan()}};
+    ASSERT_FALSE(store_.store_plans(batch));
+    EXPECT_EQ(row_of("k"), std::nullopt);
+    EXPECT_FALSE(is_known(make_id(1)));
+}
+
+TEST_P(PlanStoreContract, TenantsBindKeysOfTheirOwn) {
+    store_bound(bound_plan(1, "k"));
+    auto other = bound_plan(2, "k", "another record");
+    other.notification.tenant = other.binding->tenant = other_tenant_;
+    EXPECT_EQ(store_bound(other).id, make_id(2));
+}
+
+TEST_P(PlanStoreContract, AKeyOfTheApiIsTakenToo) {
+    const IdempotencyRow rows[] = {make_idempotency_row("k", 1, now())};
+    must(store_.remember(rows));
+    EXPECT_TRUE(store_bound(bound_plan(2, "k")).key_reused);
 }
 
 TEST_P(PlanStoreContract, AWaitBringsItsTimer) {

@@ -19,11 +19,15 @@ public:
     virtual void advance(Millis by) = 0;
 };
 
+/// Null when what it needs is not there; then it has said so as a failure of the test.
 using OpenRateLimiter = std::unique_ptr<RateLimiterUnderTest> (*)();
 
 class RateLimiterContract : public testing::TestWithParam<OpenRateLimiter> {
 protected:
-    void SetUp() override { under_test_ = GetParam()(); }
+    void SetUp() override {
+        under_test_ = GetParam()();
+        ASSERT_NE(under_test_, nullptr);
+    }
     Tokens take(int wanted, Rate rate, const std::string& bucket = "account") {
         return under_test_->limiter().take(bucket, rate, wanted);
     }
@@ -84,6 +88,29 @@ TEST_P(RateLimiterContract, AnIdleBucketFillsNoHigherThanItsBurst) {
     EXPECT_EQ(take(1000, Rate{200}).granted, 10);
 }
 
+TEST_P(RateLimiterContract, ABucketInUseFillsNoHigherThanItsBurst) {
+    for (int i = 0; i < 70; ++i) ASSERT_EQ(take(1, Rate{2000}).granted, 1);
+    advance(std::chrono::hours(1));
+    EXPECT_EQ(take(1000, Rate{2000}).granted, 100);
+    EXPECT_EQ(take(1, Rate{2000}).granted, 0);
+}
+
+TEST_P(RateLimiterContract, WhoTakesOneAtATimeGetsTheWholeRate) {
+    int total = 0;
+    for (int ms = 0; ms < 1000; ++ms) {
+        while (take(1, Rate{2000}).granted == 1) ++total;
+        advance(Millis{1});
+    }
+    EXPECT_EQ(total, 100 + 2 * 999);
+}
+
+TEST_P(RateLimiterContract, WhoTakesLessThanTheRateIsNeverRefused) {
+    for (int ms = 0; ms < 1000; ++ms) {
+        ASSERT_EQ(take(1, Rate{2000}).granted, 1) << ms;
+        advance(Millis{1});
+    }
+}
+
 TEST_P(RateLimiterContract, NeverGrantsMoreInAnySecondThanRateAndBurst) {
     const Rate rate{100};
     std::vector<int> by_ms;
@@ -105,6 +132,14 @@ TEST_P(RateLimiterContract, WhatIsGivenBackCanBeTakenAgain) {
     take(10, Rate{200});
     give_back(3, Rate{200});
     EXPECT_EQ(take(10, Rate{200}).granted, 3);
+}
+
+TEST_P(RateLimiterContract, WhatIsGivenBackWithEveryTakeCostsNothing) {
+    for (int i = 0; i < 50; ++i) {
+        ASSERT_EQ(take(8, Rate{200}).granted, 8);
+        give_back(8, Rate{200});
+    }
+    EXPECT_EQ(take(1000, Rate{200}).granted, 10);
 }
 
 TEST_P(RateLimiterContract, GivingBackFillsNoHigherThanTheBurst) {

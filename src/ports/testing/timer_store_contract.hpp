@@ -64,6 +64,40 @@ TEST_P(TimerStoreContract, PassesOverWhatIsHeldBack) {
     EXPECT_EQ(given({{}, true}), (std::vector{sms, email}));
 }
 
+TEST_P(TimerStoreContract, PassesOverTheShardsOfOthers) {
+    const std::vector timers{timer(1, seconds(1)), timer(2, seconds(2))};
+    ASSERT_NE(shard_of(timers[0].delivery.notification), shard_of(timers[1].delivery.notification));
+    put(timers);
+    clock_.advance(seconds(5));
+    TimerStore::HeldBack others;
+    others.shards.set(shard_of(timers[0].delivery.notification));
+    EXPECT_EQ(must(store_.take_due(Lane::normal, 1, others)), std::vector{timers[1]});
+    others.shards.set();
+    EXPECT_TRUE(must(store_.take_due(Lane::normal, 1, others)).empty());
+}
+
+TEST_P(TimerStoreContract, OneSchedulerHoldsAllShards) {
+    EXPECT_TRUE(must(store_.lease_shards("a", seconds(5))).all());
+    EXPECT_TRUE(must(store_.lease_shards("a", seconds(5))).all());
+}
+
+TEST_P(TimerStoreContract, SchedulersShareTheShardsAndHoldNoneTogether) {
+    must(store_.lease_shards("a", seconds(5)));
+    EXPECT_TRUE(must(store_.lease_shards("b", seconds(5))).none()) << "the first has not let go yet";
+    const auto first = must(store_.lease_shards("a", seconds(5)));
+    const auto second = must(store_.lease_shards("b", seconds(5)));
+    EXPECT_EQ(first.count(), kTimerShards / 2);
+    EXPECT_EQ(second, ~first);
+}
+
+TEST_P(TimerStoreContract, TheShardsOfASchedulerThatDiedAreFreeAfterItsLease) {
+    must(store_.lease_shards("a", seconds(5)));
+    clock_.advance(seconds(5) - Millis{1});
+    EXPECT_TRUE(must(store_.lease_shards("b", seconds(5))).none());
+    clock_.advance(Millis{1});
+    EXPECT_TRUE(must(store_.lease_shards("b", seconds(5))).all());
+}
+
 TEST_P(TimerStoreContract, KeepsLanesApart) {
     auto critical = timer(1, seconds(0));
     critical.lane = Lane::critical;
