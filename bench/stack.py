@@ -213,7 +213,8 @@ def show_probes(p):
 
 def show_drain(p, drain, what=""):
     rate("accept: POST, 64 connections, closed loop", drain.load.rate, "notifications",
-         f"{drain.load.rate / p.bare.rate:.0%} of bare; p99 {drain.load.p99}; {drain.load.refused} refused")
+         f"{drain.load.rate / p.bare.rate:.0%} of bare, {drain.load.rate / p.syncs:.1f} for a sync of the disk; "
+         f"p99 {drain.load.p99}; {drain.load.refused} refused")
     rate("  all of that planned, no workers", drain.planned, "notifications")
     rate(f"  drain of {drain.deliveries:,} deliveries{what}", drain.rate, "deliveries", beside(p, drain))
 

@@ -34,6 +34,7 @@ def test_a_bare_or_unknown_command_is_refused_with_a_hint():
         assert answer.returncode != 0 and "--help" in answer.stdout + answer.stderr, answer
 
 
+SIMULATED = {f"HERALD_{channel}_PROVIDERS": "simulator" for channel in ("PUSH", "SMS", "EMAIL")}
 WRONG_SETTINGS = {
     "an unknown one": (dict(HERALD_LISTNE="127.0.0.1:0"), "HERALD_LISTNE"),
     "not a number": (dict(HERALD_RETRY_LIMIT="many"), "HERALD_RETRY_LIMIT"),
@@ -41,9 +42,14 @@ WRONG_SETTINGS = {
     "not a level": (dict(LOG_LEVEL="chatty"), "LOG_LEVEL"),
     "an unknown provider": (dict(HERALD_SMS_PROVIDERS="pigeon"), "HERALD_SMS_PROVIDERS"),
     "a provider without its settings": (dict(HERALD_SMS_PROVIDERS="twilio"), "HERALD_TWILIO_ACCOUNT_SID"),
-    "Kafka": (dict(KAFKA_BOOTSTRAP_SERVERS="localhost:9092"), "KAFKA_BOOTSTRAP_SERVERS"),
-    "PostgreSQL": (dict(DATABASE_URL="postgresql://u:very-secret@localhost/x"), "DATABASE_URL"),
-    "Redis": (dict(REDIS_URL="redis://localhost"), "REDIS_URL"),
+    "Kafka, the providers unnamed": (dict(KAFKA_BOOTSTRAP_SERVERS="localhost:9092"), "HERALD_PUSH_PROVIDERS"),
+    "PostgreSQL, the providers unnamed": (dict(DATABASE_URL="postgresql://u:very-secret@localhost/x"),
+                                          "HERALD_PUSH_PROVIDERS"),
+    "Redis, the providers unnamed": (dict(REDIS_URL="redis://localhost"), "HERALD_PUSH_PROVIDERS"),
+    "no URL of Redis": (dict(REDIS_URL="very-secret", **SIMULATED), "redis://"),
+    "no URL of PostgreSQL": (dict(DATABASE_URL="very-secret", **SIMULATED), "postgres"),
+    "an unknown property of Kafka": (dict(KAFKA_BOOTSTRAP_SERVERS="localhost:1", HERALD_KAFKA_NO_SUCH="1", **SIMULATED),
+                                     "no.such"),
     "no address": (dict(HERALD_LISTEN="nowhere"), "HERALD_LISTEN"),
     "every address without a key": (dict(HERALD_LISTEN="0.0.0.0:0"), "HERALD_API_KEY"),
     "every address with a key, the providers unnamed": (dict(HERALD_LISTEN="0.0.0.0:0", HERALD_API_KEY="k"),
