@@ -13,6 +13,8 @@ SENT = {"sent", "delivered"}
 NOT_SETTLED = "unknown: its sender did not settle it"
 # From a call's last byte to the simulator's note of its head, on a machine that is short of time.
 SLACK_MS = 250
+# From the answer's last byte to the sender's looking at it.
+TRANSIT_MS = 20
 STORIES = 10
 
 
@@ -237,8 +239,8 @@ class Auditor:
         """The answer was not fully written while its sender, who waited as long as it should, was waiting for it."""
         answered = row["at_ms"]["answered"]
         return (attempt is not None and attempt["state"] == "unknown" and answered is not None
-                and answered >= attempt["ended_at"]
-                and answered - attempt["begun_at"] >= self.books.call_deadline_ms)
+                and answered >= attempt["ended_at"] - TRANSIT_MS
+                and attempt["ended_at"] - attempt["begun_at"] >= self.books.call_deadline_ms)
 
     def fault_between(self, delivery, earlier, later, attempt):
         """A fault of that sender, or of the store, between the request and its settle; or, when it never settled,

@@ -88,7 +88,7 @@ def test_a_duplicate_is_explained_by_an_answer_after_the_deadline():
     assert verdict.duplicates_answer_too_late == 1
 
 
-@pytest.mark.parametrize("answered, ended", [(1290, 1301), (1100, 1090)])
+@pytest.mark.parametrize("answered, ended", [(1270, 1301), (1100, 1090)])
 def test_an_answer_in_time_explains_nothing(answered, ended):
     in_time = books([row(1, 1000) | {"at_ms": {"head": 1000, "body": 1000, "answered": answered}}, row(2, 1400)],
                     {1: attempt("unknown", 1000, "unknown: no answer in time") | {"ended_at": ended},
