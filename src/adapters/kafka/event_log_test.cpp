@@ -100,7 +100,7 @@ private:
         std::vector<kafka::PartitionKey> keys;
         for (int partition = 0; partition < partitions_; ++partition) keys.emplace_back(topic, partition);
         const auto ends = inquiry_->ends(keys);
-        if (!ends || held.size() != keys.size()) return false;
+        if (!ends || ends->size() != keys.size() || held.size() != keys.size()) return false;
         return std::all_of(ends->begin(), ends->end(), [&](const auto& end) {
             const auto found = held.find(end.first.second);
             return found != held.end() && std::max<std::int64_t>(0, found->second) >= end.second;
