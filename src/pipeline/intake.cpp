@@ -186,7 +186,7 @@ void Intake::refuse_unless_repeated(SendRequest request, RefusedRequest refusal,
         RefusedRequest refusal;
         Done done;
     };
-    auto asked = std::make_shared<Asked>(std::move(request), std::move(refusal), std::move(done));
+    auto asked = std::make_shared<Asked>(Asked{std::move(request), std::move(refusal), std::move(done)});
     const bool posted = readers_.post([this, asked] {
         auto& [repeat, otherwise, answer] = *asked;
         const auto stands = rows_.find(repeat.tenant, repeat.idempotency->key);
