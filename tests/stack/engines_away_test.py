@@ -144,10 +144,11 @@ def test_postgres_gone(postgres, way):
 
 
 def test_postgres_slow(postgres):
+    """Two seconds a call: a claim is three round trips."""
     cluster, proxy = postgres()
     cluster.wait_final(cluster.send().json["id"])
     cluster.simulators.forget()
-    proxy.delay = 2.0
+    proxy.delay = 0.65
     answers = send_for(cluster, 15)
     assert {a.status for a, _ in answers} == {202}
     assert cluster.simulators.all_messages(), "nothing went out while it was slow"
