@@ -112,9 +112,6 @@ class Cluster(Client):
         client.url = self.processes[name].url
         return client
 
-    def scheduler(self):
-        return self.at("scheduler")
-
     def timers_waiting(self):
         name = "scheduler" if "scheduler" in self.processes else "serve"
         return sum(value for _, value in self.at(name).metric("herald_timers_waiting"))

@@ -17,7 +17,8 @@ namespace herald {
 /// A record to append. Topics are given without the prefix: `requests.normal`.
 struct NewRecord {
     std::string topic;
-    std::string key;  ///< decides the partition
+    /// Decides the partition, unless the engine gathers requests (KafkaLogOptions); nothing may rest on it.
+    std::string key;
     std::string value;
     std::string traceparent;  ///< the only header; may be empty
 };
