@@ -62,7 +62,7 @@ def main(url, rate, seconds, users="0", channels="[]"):
         now = time.monotonic()
         assert now < begun + float(seconds) + PATIENCE_S, f"{len(busy)} requests were never answered"
         while sent < count and idle and begun + sent * gap <= now:
-            connection = idle.pop()
+            connection = idle.pop(0)  # in turn: one that is idle too long is closed
             connection.send(next(to_send), begun + sent * gap)
             busy.append(connection)
             sent += 1

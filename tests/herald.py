@@ -9,13 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+
+from scratch import scratch_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("apns", "fcm", "twilio", "sendgrid")
@@ -100,9 +101,9 @@ def environment_with(settings):
     return env
 
 
-def run(command, seconds=20, **settings):
+def run(command, seconds=20, binary="herald", **settings):
     """A command that ends by itself, with its output."""
-    return subprocess.run([str(binary_path()), *command.split()], env=environment_with(settings), text=True,
+    return subprocess.run([str(binary_path(binary)), *command.split()], env=environment_with(settings), text=True,
                           capture_output=True, timeout=seconds)
 
 
@@ -284,7 +285,7 @@ class Herald(Client):
 
     def __init__(self, folder=None, simulators=None, binary="herald", **settings):
         self.own_folder = folder is None
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="herald-test-"))
+        self.folder = Path(folder or scratch_folder("herald"))
         self.simulators = simulators or Simulators(self.folder)
         self.own_simulators = simulators is None
         self.settings = settings

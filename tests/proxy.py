@@ -6,12 +6,12 @@ import time
 
 
 class Proxy:
-    def __init__(self, host, port):
+    def __init__(self, host, port, listen=0):
         self.target = (host, port)
         self.delay, self.silent, self.refusing = 0.0, False, False
-        self.connections = set()
+        self.connections, self.lost = set(), set()
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", listen))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -41,12 +41,19 @@ class Proxy:
             while data := source.recv(65536):
                 if self.delay and towards_engine:
                     time.sleep(self.delay)
-                while self.silent:  # packets are dropped: nothing arrives, nobody is told
+                    data += self._what_came_meanwhile(source)
+                while self.silent or source in self.lost:  # packets are dropped: nothing arrives, nobody is told
+                    if source not in self.connections:
+                        return
                     time.sleep(0.02)
                 sink.sendall(data)
         except OSError:
             pass
-        for end in (source, sink):
+        finally:
+            self._close(source, sink)
+
+    def _close(self, *ends):
+        for end in ends:
             with self.lock:
                 self.connections.discard(end)
             try:
@@ -54,6 +61,17 @@ class Proxy:
             except OSError:
                 pass
             end.close()
+
+    @staticmethod
+    def _what_came_meanwhile(source):
+        """The rest of a long call: a delay is one for each call, however long."""
+        data = b""
+        try:
+            while more := source.recv(65536, socket.MSG_DONTWAIT):
+                data += more
+        except BlockingIOError:
+            pass
+        return data
 
     def cut(self):
         """Every open connection breaks; new ones are taken."""
@@ -65,6 +83,11 @@ class Proxy:
             except OSError:
                 pass
 
+    def lose(self):
+        """No open connection hears anything again, and nobody is told; new ones are well."""
+        with self.lock:
+            self.lost |= self.connections
+
     def refuse(self):
         self.refusing = True
         self.cut()
@@ -74,4 +97,5 @@ class Proxy:
 
     def close(self):
         self.refuse()
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept, and would keep the port
         self.listener.close()

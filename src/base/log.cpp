@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "base/thread_name.hpp"
 
 namespace herald::log {
 namespace {
@@ -38,7 +39,7 @@ std::string_view name(Level level) {
 
 void start(Level level) {
     threshold = level;
-    pool = std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
+    pool = std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1, [] { name_this_thread("log"); });
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     logger = std::make_shared<spdlog::async_logger>("herald", std::move(sink), pool,
                                                     spdlog::async_overflow_policy::overrun_oldest);

@@ -16,9 +16,9 @@ enum class ErrorCode {
     too_large,
     refused_content,  ///< a store or log refused this batch for something in it; halve it to find the culprit
     unavailable,      ///< the other side cannot be reached or is ill; try again later
-    timeout,
-    busy,    ///< a bounded queue is full
-    closed,  ///< this object is shutting down
+    timeout,          ///< the answer did not come or was lost: it may have been done
+    busy,             ///< a bounded queue is full
+    closed,           ///< this object is shutting down
     internal,
 };
 

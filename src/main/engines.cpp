@@ -252,10 +252,9 @@ Result<std::vector<std::string>> migrate_engines(const Settings& settings, const
         done.emplace_back("the demo person user123 and the template welcome are there");
     }
     if (options.finish) {
-        const auto schema = std::to_string(kRecordSchema);
-        if (auto status = engines->store->put_note(kRecordSchemaNote, schema); !status)
+        if (auto status = raise_record_schema(*engines->store, kRecordSchema); !status)
             return fail(status.error());
-        done.push_back(fmt::format("records are written with schema {} from now on", schema));
+        done.push_back(fmt::format("records are written with schema {} from now on", kRecordSchema));
     }
     return done;
 }

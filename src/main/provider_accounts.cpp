@@ -145,13 +145,16 @@ private:
     std::unique_ptr<net::HttpClient> http2(const std::string& origin, const AccountTraits& traits) const {
         net::Http2ClientOptions options;
         options.origin = origin;
+        options.thread_name = "http." + traits.name;
         options.ca_file = ca_file_;
         options.max_in_flight = static_cast<std::size_t>(traits.max_in_flight);
         return net::make_http2_client(options);
     }
 
-    std::unique_ptr<net::HttpClient> http1(const AccountTraits& traits) const {
+    std::unique_ptr<net::HttpClient> http1(const AccountTraits& traits,
+                                           std::string_view purpose = "http") const {
         net::CurlClientOptions options;
+        options.thread_name = fmt::format("{}.{}", purpose, traits.name);
         options.max_in_flight = static_cast<std::size_t>(traits.max_in_flight);
         options.max_connections = options.max_in_flight;
         options.ca_file = ca_file_;
@@ -170,7 +173,7 @@ private:
         const FcmAccount account{std::move(url),   from.project_id,     from.client_email,
                                  from.private_key, from.private_key_id, std::move(token_url)};
         auto client = http2(account.url, t);
-        auto token_client = http1(t);
+        auto token_client = http1(t, "token");
         return make_fcm_account(account, std::move(t), std::move(client), std::move(token_client), clock_);
     }
 

@@ -1,6 +1,7 @@
 #include "main/service.hpp"
 
 #include <charconv>
+#include <future>
 #include <random>
 
 #include <fmt/format.h>
@@ -171,7 +172,8 @@ Status Service::start_stages() {
     auto& store = *engines_.store;
     templates_ = std::make_unique<TemplateCache>(store, clock_);
     close_batcher_ = std::make_unique<CloseBatcher>(
-        [&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch, kMaxQueued);
+        "store.close", [&store](const auto& closed) { return store.close_deliveries(closed); }, kBatch,
+        kMaxQueued);
     if (roles_.planner) {
         if (auto status = add_planners(); !status) return status;
     }
@@ -187,7 +189,7 @@ Status Service::start_stages() {
 Status Service::add_planners() {
     auto& store = *engines_.store;
     plan_batcher_ = std::make_unique<PlanBatcher>(
-        [&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
+        "store.plan", [&store](const auto& plans) { return store.store_plans(plans); }, kBatch, kMaxQueued);
     auto keys = store.id_keys();
     if (!keys) return fail(keys.error());
     PlannerParts parts{clock_, *engines_.log, store, *plan_batcher_, store,    *templates_,
@@ -207,9 +209,10 @@ Status Service::add_planners() {
 /// A route without an account has no sender: the planner skips its deliveries as no_provider.
 Status Service::add_senders() {
     auto& store = *engines_.store;
-    claim_batcher_ = std::make_unique<ClaimBatcher>(claim_call(store, clock_), kBatch, kMaxQueued);
+    claim_batcher_ =
+        std::make_unique<ClaimBatcher>("store.claim", claim_call(store, clock_), kBatch, kMaxQueued);
     settle_batcher_ = std::make_unique<SettleBatcher>(
-        [&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
+        "store.settle", [&store](const auto& ended) { return store.settle(ended); }, kBatch, kMaxQueued);
     const SenderParts parts{clock_,          *engines_.log, *claim_batcher_, *settle_batcher_,
                             *close_batcher_, store,         store,           *templates_,
                             store,           readiness_,    metrics_,        retry_policy(settings_),
@@ -252,9 +255,9 @@ void Service::add_stage(std::unique_ptr<Stage> stage) {
 }
 
 Status Service::start_api() {
-    readers_ =
-        std::make_unique<WorkerPool>(static_cast<std::size_t>(settings_.integer("HERALD_STORE_READERS")),
-                                     static_cast<std::size_t>(settings_.integer("HERALD_STORE_READ_QUEUE")));
+    readers_ = std::make_unique<WorkerPool>(
+        "store.read", static_cast<std::size_t>(settings_.integer("HERALD_STORE_READERS")),
+        static_cast<std::size_t>(settings_.integer("HERALD_STORE_READ_QUEUE")));
     auto& store = *engines_.store;
     auto keys = store.id_keys();
     if (!keys) return fail(keys.error());
@@ -275,6 +278,7 @@ Status Service::start_api() {
                                  ApiParts{clock_, *intake_, *readers_, store, store, store, *templates_,
                                           *engines_.log, readiness_, metrics_});
     net::ServerOptions server_options;
+    server_options.thread_name = "http.api";
     server_options.host = listen->host;
     server_options.port = listen->port;
     server_options.threads = static_cast<int>(settings_.integer("HERALD_HTTP_THREADS"));
@@ -326,6 +330,14 @@ void Service::watch() {
     });
 }
 
+/// At the same time: each may wait for Kafka to let its consumer go.
+void Service::end_stages() {
+    std::vector<std::future<void>> ends;
+    for (auto& stage : stages_) ends.push_back(std::async(std::launch::async, [&stage] { stage.reset(); }));
+    for (auto& end : ends) end.wait();
+    stages_.clear();
+}
+
 void Service::stop() {
     if (std::exchange(stopped_, true)) return;
     readiness_.set_stopping();
@@ -337,7 +349,7 @@ void Service::stop() {
     api_.reset();
     intake_.reset();
     readers_.reset();
-    stages_.clear();
+    end_stages();
     provider_accounts_.clear();
     if (simulator_) simulator_->stop();
 }

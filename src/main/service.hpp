@@ -43,6 +43,7 @@ private:
     Status add_senders();
     void add_scheduler();
     void add_stage(std::unique_ptr<Stage> stage);
+    void end_stages();
     Status start_api();
     void watch();
 

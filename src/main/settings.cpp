@@ -1,11 +1,11 @@
 #include "main/settings.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
-
-extern char** environ;
 
 namespace herald {
 namespace {

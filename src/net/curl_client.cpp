@@ -3,20 +3,22 @@
 #include <curl/curl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
 #include "base/result.hpp"
+#include "base/thread_name.hpp"
 #include "net/thread_signals.hpp"
 
 namespace herald::net {
@@ -66,7 +68,6 @@ struct Transfer {
     std::array<char, CURL_ERROR_SIZE> error_text{};
     HttpResponse response;
     std::size_t answer_head_size = 0;
-    std::size_t body_given = 0;
     bool begun = false;    ///< the request was about to be sent on a connection
     bool written = false;  ///< its last byte was handed over
     const char* abort_reason = nullptr;
@@ -86,18 +87,13 @@ int before_request(void* user, char*, char*, int, int) {
     return CURL_PREREQFUNC_OK;
 }
 
-std::size_t give_body(char* out, std::size_t size, std::size_t count, void* user) {
+/// Told whenever bytes have gone either way; a small body goes with the head in one packet.
+int look_at_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t body_sent) {
     auto& transfer = *static_cast<Transfer*>(user);
-    const std::string& body = transfer.request.body;
-    const std::size_t n = std::min(size * count, body.size() - transfer.body_given);
-    std::memcpy(out, body.data() + transfer.body_given, n);
-    transfer.body_given += n;
-    if (transfer.body_given == body.size()) transfer.tell_written();
-    return n;
+    const auto size = static_cast<curl_off_t>(transfer.request.body.size());
+    if (size > 0 && body_sent >= size) transfer.tell_written();
+    return 0;
 }
-
-/// libcurl rewinds a body only to send it a second time.
-int refuse_to_rewind(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view space = " \t\r\n";
@@ -164,45 +160,35 @@ List header_list(const HttpRequest& request) {
     return List(list);
 }
 
-void set_up(CURL* easy, Transfer& transfer, const CurlClientOptions& options) {
-    const auto set = [easy](CURLoption option, auto value) {
-        CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
-    };
+template <class T>
+void set(CURL* easy, CURLoption option, T value) {
+    CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
+}
+
+/// What differs from one request to the next. The handle keeps the rest: setting that is half of a call's
+/// cost.
+void address(CURL* easy, Transfer& transfer) {
     const HttpRequest& request = transfer.request;
     transfer.headers = header_list(request);
-    set(CURLOPT_URL, request.url.c_str());
-    set(CURLOPT_HTTPHEADER, transfer.headers.get());
-    set(CURLOPT_PROTOCOLS_STR, "http,https");
-    set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+    set(easy, CURLOPT_URL, request.url.c_str());
+    set(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
+    const bool has_body = !request.body.empty() || (request.method != "GET" && request.method != "HEAD");
     if (request.method == "HEAD") {
-        set(CURLOPT_NOBODY, 1L);
-    } else if (!request.body.empty() || request.method != "GET") {
-        set(CURLOPT_POST, 1L);
-        set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+        set(easy, CURLOPT_NOBODY, 1L);
+    } else if (has_body) {
+        set(easy, CURLOPT_POST, 1L);
+        set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+        set(easy, CURLOPT_POSTFIELDS, request.body.c_str());
+    } else {
+        set(easy, CURLOPT_HTTPGET, 1L);
     }
-    if (request.method != "HEAD") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-
-    set(CURLOPT_PREREQFUNCTION, &before_request);
-    set(CURLOPT_PREREQDATA, &transfer);
-    set(CURLOPT_READFUNCTION, &give_body);
-    set(CURLOPT_READDATA, &transfer);
-    set(CURLOPT_SEEKFUNCTION, &refuse_to_rewind);
-    set(CURLOPT_HEADERFUNCTION, &take_header);
-    set(CURLOPT_HEADERDATA, &transfer);
-    set(CURLOPT_WRITEFUNCTION, &take_body);
-    set(CURLOPT_WRITEDATA, &transfer);
-    set(CURLOPT_ERRORBUFFER, transfer.error_text.data());
-    set(CURLOPT_PRIVATE, &transfer);
-
-    // Or the environment's would be used.
-    set(CURLOPT_PROXY, "");
-    set(CURLOPT_NOSIGNAL, 1L);
-    // Or a transfer removed at its deadline would wait for the resolver's thread.
-    set(CURLOPT_QUICK_EXIT, 1L);
-    set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
-    const auto idle_s = std::chrono::duration_cast<std::chrono::seconds>(options.max_idle).count();
-    set(CURLOPT_MAXAGE_CONN, static_cast<long>(std::max<std::int64_t>(idle_s, 1)));
-    if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+    const bool is_implied = request.method == "HEAD" || request.method == (has_body ? "POST" : "GET");
+    set(easy, CURLOPT_CUSTOMREQUEST, is_implied ? nullptr : request.method.c_str());
+    for (const auto option :
+         {CURLOPT_PREREQDATA, CURLOPT_XFERINFODATA, CURLOPT_HEADERDATA, CURLOPT_WRITEDATA, CURLOPT_PRIVATE}) {
+        set(easy, option, &transfer);
+    }
+    set(easy, CURLOPT_ERRORBUFFER, transfer.error_text.data());
 }
 
 /// `inbox_` and `closed_` are guarded by `mutex_`; everything below them belongs to the thread.
@@ -215,13 +201,18 @@ public:
 
 private:
     static int socket_changed(CURL*, curl_socket_t socket, int what, void* user, void*);
+    static curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address);
+    static int close_socket(void* user, curl_socket_t socket);
     static int timer_changed(CURLM*, long timeout_ms, void* user);
 
     void run();
+    void watch(int operation, curl_socket_t socket, std::uint32_t events) const;
+    bool end_watch_if_idle(curl_socket_t socket);
     void wait_and_act();
     int wait_ms() const;
     void take_inbox();
     void start_waiting();
+    Easy new_easy();
     void collect_finished();
     void expire(Steady::time_point now);
     void complete_all();
@@ -236,6 +227,11 @@ private:
 
     Descriptor epoll_;
     Descriptor wake_;
+    struct Connection {
+        std::optional<std::uint32_t> watched_for;  ///< epoll's events
+        bool is_idle = false;
+    };
+    std::unordered_map<curl_socket_t, Connection> connections_;
     Multi multi_;
     Steady::time_point curl_timer_ = kNever;
     std::list<Transfer> waiting_;
@@ -304,18 +300,59 @@ void CurlClient::send(HttpRequest request, Callbacks callbacks) {
         transfer.callbacks.done(failure(transfer, "the client is closed"));
 }
 
-int CurlClient::socket_changed(CURL*, curl_socket_t socket, int what, void* user, void*) {
-    const int epoll = static_cast<CurlClient*>(user)->epoll_.get();
-    if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
-        return 0;
-    }
+std::uint32_t events_of(int what) {
+    return ((what & CURL_POLL_IN) != 0 ? std::uint32_t{EPOLLIN} : 0) |
+           ((what & CURL_POLL_OUT) != 0 ? std::uint32_t{EPOLLOUT} : 0);
+}
+
+void CurlClient::watch(int operation, curl_socket_t socket, std::uint32_t events) const {
     epoll_event event{};
     event.data.fd = socket;
-    if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
-    if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-    if (epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) == 0) return 0;
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event) == 0 ? 0 : -1;
+    event.events = events;
+    CHECK(epoll_ctl(epoll_.get(), operation, socket, &event) == 0);
+}
+
+/// A connection that becomes idle stays watched: the next request on it wants to know the same.
+int CurlClient::socket_changed(CURL*, curl_socket_t socket, int what, void* user, void* known) {
+    auto& self = *static_cast<CurlClient*>(user);
+    const auto found = self.connections_.find(socket);
+    if (found == self.connections_.end()) {  // the resolver's
+        const bool is_gone = what == CURL_POLL_REMOVE;
+        self.watch(is_gone            ? EPOLL_CTL_DEL
+                   : known == nullptr ? EPOLL_CTL_ADD
+                                      : EPOLL_CTL_MOD,
+                   socket, events_of(what));
+        curl_multi_assign(self.multi_.get(), socket, is_gone ? nullptr : user);
+        return 0;
+    }
+    auto& connection = found->second;
+    connection.is_idle = what == CURL_POLL_REMOVE;
+    const auto events = events_of(what);
+    if (connection.is_idle || connection.watched_for == events) return 0;
+    self.watch(connection.watched_for ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, events);
+    connection.watched_for = events;
+    return 0;
+}
+
+curl_socket_t CurlClient::open_socket(void* user, curlsocktype, curl_sockaddr* address) {
+    const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (socket < 0) return CURL_SOCKET_BAD;
+    static_cast<CurlClient*>(user)->connections_[socket] = {};
+    return socket;
+}
+
+int CurlClient::close_socket(void* user, curl_socket_t socket) {
+    static_cast<CurlClient*>(user)->connections_.erase(socket);
+    return ::close(socket);
+}
+
+/// An idle connection says only that its peer closed it; libcurl sees that before it would use it again.
+bool CurlClient::end_watch_if_idle(curl_socket_t socket) {
+    const auto found = connections_.find(socket);
+    if (found == connections_.end() || !found->second.is_idle) return false;
+    watch(EPOLL_CTL_DEL, socket, 0);
+    found->second.watched_for.reset();
+    return true;
 }
 
 int CurlClient::timer_changed(CURLM*, long timeout_ms, void* user) {
@@ -325,6 +362,7 @@ int CurlClient::timer_changed(CURLM*, long timeout_ms, void* user) {
 }
 
 void CurlClient::run() {
+    name_this_thread(options_.thread_name);
     block_signals_on_this_thread();
     for (;;) {
         wait_and_act();
@@ -352,6 +390,7 @@ void CurlClient::wait_and_act() {
             continue;
         }
         int what = 0;
+        if (end_watch_if_idle(event.data.fd)) continue;
         if ((event.events & (EPOLLIN | EPOLLHUP)) != 0) what |= CURL_CSELECT_IN;
         if ((event.events & EPOLLOUT) != 0) what |= CURL_CSELECT_OUT;
         if ((event.events & EPOLLERR) != 0) what |= CURL_CSELECT_ERR;
@@ -392,13 +431,39 @@ void CurlClient::start_waiting() {
             finish(transfer, failure(transfer, complaint));
             continue;
         }
-        if (spare_.empty()) spare_.emplace_back(curl_easy_init());
+        if (spare_.empty()) spare_.push_back(new_easy());
         transfer.easy = std::move(spare_.back());
         spare_.pop_back();
-        CHECK(transfer.easy != nullptr);
-        set_up(transfer.easy.get(), transfer, options_);
+        address(transfer.easy.get(), transfer);
         CHECK(curl_multi_add_handle(multi_.get(), transfer.easy.get()) == CURLM_OK);
     }
+}
+
+Easy CurlClient::new_easy() {
+    Easy owner(curl_easy_init());
+    CURL* const easy = owner.get();
+    CHECK(easy != nullptr);
+    set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    set(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+    set(easy, CURLOPT_PREREQFUNCTION, &before_request);
+    set(easy, CURLOPT_XFERINFOFUNCTION, &look_at_progress);
+    set(easy, CURLOPT_NOPROGRESS, 0L);
+    set(easy, CURLOPT_HEADERFUNCTION, &take_header);
+    set(easy, CURLOPT_WRITEFUNCTION, &take_body);
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+    set(easy, CURLOPT_OPENSOCKETDATA, this);
+    set(easy, CURLOPT_CLOSESOCKETFUNCTION, &close_socket);
+    set(easy, CURLOPT_CLOSESOCKETDATA, this);
+    // Or the environment's would be used.
+    set(easy, CURLOPT_PROXY, "");
+    set(easy, CURLOPT_NOSIGNAL, 1L);
+    // Or a transfer removed at its deadline would wait for the resolver's thread.
+    set(easy, CURLOPT_QUICK_EXIT, 1L);
+    set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
+    const auto idle_s = std::chrono::duration_cast<std::chrono::seconds>(options_.max_idle).count();
+    set(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(std::max<std::int64_t>(idle_s, 1)));
+    if (!options_.ca_file.empty()) set(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+    return owner;
 }
 
 void CurlClient::collect_finished() {
@@ -432,7 +497,6 @@ void CurlClient::finish(Transfer& transfer, HttpResult result) {
         // Ends the transfer if it is not over; its connection is closed then, so no late answer is taken for
         // the next one's.
         curl_multi_remove_handle(multi_.get(), transfer.easy.get());
-        curl_easy_reset(transfer.easy.get());
         spare_.push_back(std::move(transfer.easy));
     }
     deadlines_.erase(transfer.deadline);

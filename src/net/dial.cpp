@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/thread_name.hpp"
 #include "net/thread_signals.hpp"
 
 namespace herald::net {
@@ -34,6 +35,7 @@ Dial::Dial(EventLoop& loop, std::string host, std::uint16_t port, Done done)
         return;
     }
     std::thread([deliver, name = host_, port] {
+        name_this_thread("resolve");
         block_signals_on_this_thread();
         deliver(resolve(name, port, false));
     }).detach();

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "net/dial.hpp"
 #include "net/http2_connection.hpp"
 
@@ -168,7 +169,7 @@ private:
     void on(http2::GoAwayArrived& e);
 
     CallPtr find(StreamId stream) const;
-    void finish(CallPtr call, HttpResult result);
+    void finish(const CallPtr& call, HttpResult result);
     HttpFailure withdraw(Call& call, std::string detail);
     void drain(const std::string& why);
     void watch_for_silence();
@@ -336,7 +337,7 @@ CallPtr Line::find(StreamId stream) const {
     return found == calls_.end() ? nullptr : found->second;
 }
 
-void Line::finish(CallPtr call, HttpResult result) {
+void Line::finish(const CallPtr& call, HttpResult result) {
     calls_.erase(call->stream);
     call->line = nullptr;
     lines_.finish(call, std::move(result));
@@ -373,7 +374,10 @@ class Http2Client final : public HttpClient, public Lines {
 public:
     explicit Http2Client(const Http2ClientOptions& options)
         : options_(options), origin_(parse_url(options.origin)) {
-        thread_ = std::thread([this] { loop_.run(); });
+        thread_ = std::thread([this] {
+            name_this_thread(options_.thread_name);
+            loop_.run();
+        });
     }
 
     ~Http2Client() override {

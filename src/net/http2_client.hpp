@@ -15,6 +15,7 @@ struct Http2ClientOptions {
     Millis reconnect_min{1'000};  ///< doubles up to reconnect_max while connecting fails
     Millis reconnect_max{60'000};
     Millis ping_after_idle{60'000};
+    std::string thread_name = "http2.client";
 };
 
 /// HTTP/2 over TLS (ALPN h2; a peer that selects nothing is taken as h2) on one thread, over the session of

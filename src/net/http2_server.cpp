@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "net/http2_connection.hpp"
 
 namespace herald::net {
@@ -353,7 +354,10 @@ TlsHttp2Server::TlsHttp2Server(const ServerOptions& options, RequestHandler& han
       workers_(static_cast<std::size_t>(std::max(1, options.threads))) {
     listen();
     for (auto& worker : workers_) {
-        worker.thread = std::thread([&worker] { worker.loop->run(); });
+        worker.thread = std::thread([&worker, name = options.thread_name] {
+            name_this_thread(name);
+            worker.loop->run();
+        });
     }
 }
 

@@ -29,6 +29,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "net/thread_signals.hpp"
 
 namespace herald::net {
@@ -73,9 +74,10 @@ public:
     mutable asio::io_context context{1};
     std::unordered_set<Connection*> connections;  ///< on the loop's thread only
 
-    void start() {
+    void start(const std::string& thread_name) {
         work_.emplace(context.get_executor());
-        thread_ = std::thread([this] {
+        thread_ = std::thread([this, thread_name] {
+            name_this_thread(thread_name);
             block_signals_on_this_thread();
             context.run();
         });
@@ -83,13 +85,22 @@ public:
 
     bool is_current() const { return context.get_executor().running_in_this_thread(); }
 
-    /// Runs `f` later on the loop's thread. False, and `f` is not run, when the loop has ended.
+    /// Runs `f` later on the loop's thread; drops it when the loop has ended.
     template <class F>
-    bool post(F&& f) {
+    void post(F f) {
         const std::lock_guard lock(mutex_);
-        if (ended_) return false;
-        asio::post(context, std::forward<F>(f));
-        return true;
+        if (!ended_) asio::post(context, std::move(f));
+    }
+
+    /// Runs `f` on the loop's thread, at once when that is this one. An ended loop has no other thread left
+    /// that could touch its connections: `f` runs on this one.
+    template <class F>
+    void run(F f) {
+        if (!is_current()) {
+            const std::lock_guard lock(mutex_);
+            if (!ended_) return asio::post(context, std::move(f));
+        }
+        f();
     }
 
     /// Joins once every connection and acceptor has ended.
@@ -253,7 +264,7 @@ public:
 
     void respond(HttpResponse response, Written written) override {
         if (done_.exchange(true)) return;
-        on_loop(
+        connection_->loop().run(
             [connection = connection_, answer = Answer{std::move(response), std::move(written)}]() mutable {
                 connection->answer(std::move(answer));
             });
@@ -261,19 +272,12 @@ public:
 
     void reset(bool) override {
         if (done_.exchange(true)) return;
-        on_loop([connection = connection_] { connection->reset(); });
+        connection_->loop().run([connection = connection_] { connection->reset(); });
     }
 
     void go_away(std::string_view) override { reset(true); }
 
 private:
-    template <class F>
-    void on_loop(F f) {
-        Loop& loop = connection_->loop();
-        // An ended loop has no other thread left that could touch the connection.
-        if (loop.is_current() || !loop.post(std::move(f))) f();
-    }
-
     const std::shared_ptr<Connection> connection_;
     ServerRequest request_;
     std::atomic<bool> done_ = false;
@@ -641,14 +645,15 @@ public:
     }
 
     void run() {
-        for (const auto& loop : loops_) loop->start();
+        for (const auto& loop : loops_) loop->start(shared_->options.thread_name);
         shared_->accepting = true;
-        asio::co_spawn(loops_.front()->context, accept(), [shared = shared_](std::exception_ptr failure) {
-            CHECK(!failure);
-            const std::lock_guard lock(shared->mutex);
-            shared->accepting = false;
-            shared->ended.notify_all();
-        });
+        asio::co_spawn(loops_.front()->context, accept(),
+                       [shared = shared_](const std::exception_ptr& failure) {
+                           CHECK(!failure);
+                           const std::lock_guard lock(shared->mutex);
+                           shared->accepting = false;
+                           shared->ended.notify_all();
+                       });
     }
 
     std::uint16_t port() const override { return port_; }
@@ -658,6 +663,7 @@ public:
 private:
     static std::vector<std::shared_ptr<Loop>> make_loops(int threads) {
         std::vector<std::shared_ptr<Loop>> loops;
+        loops.reserve(static_cast<std::size_t>(threads));
         for (int i = 0; i < threads; ++i) loops.push_back(std::make_shared<Loop>());
         return loops;
     }
@@ -665,7 +671,7 @@ private:
     Task<void> accept();
     Task<void> make_room();
     Task<void> rest_accepting(std::string reason);
-    void serve(std::shared_ptr<Loop> loop, Socket socket);
+    void serve(const std::shared_ptr<Loop>& loop, Socket socket);
     void wind_down(bool forced);
 
     const std::shared_ptr<Shared> shared_;
@@ -717,12 +723,12 @@ Task<void> AsioHttpServer::rest_accepting(std::string reason) {
     co_await pause_.async_wait(kAwait);
 }
 
-void AsioHttpServer::serve(std::shared_ptr<Loop> loop, Socket socket) {
+void AsioHttpServer::serve(const std::shared_ptr<Loop>& loop, Socket socket) {
     ++shared_->connections;
     auto connection = std::make_shared<Connection>(loop, shared_, handler_, std::move(socket));
     asio::co_spawn(
         loop->context, [connection]() { return connection->serve(); },
-        [](std::exception_ptr failure) { CHECK(!failure); });
+        [](const std::exception_ptr& failure) { CHECK(!failure); });
 }
 
 void AsioHttpServer::wind_down(bool forced) {

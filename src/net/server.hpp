@@ -67,6 +67,7 @@ struct ServerOptions {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;  ///< 0 takes any free one
     int threads = 1;
+    std::string thread_name = "http.server";
     std::size_t max_body_bytes = 256 * 1024;
     std::size_t max_head_bytes = 16 * 1024;
     std::size_t max_connections = 4096;

@@ -11,6 +11,8 @@ constexpr int kEnoughCalls = 20;
 constexpr double kFailureShare = 0.8;
 constexpr Millis kFirstPause{1'000};
 constexpr Millis kLongestPause{60'000};
+/// A provider that fails every second call would otherwise be paused for a minute again and again.
+constexpr int kFailedProbes = 3;
 constexpr int kUnbounded = 1'000'000;
 
 }  // namespace
@@ -56,7 +58,11 @@ void Breaker::succeeded() {
 
 void Breaker::failed() {
     std::lock_guard lock(mutex_);
-    if (state_ == State::probing) return open();
+    if (state_ == State::probing) {
+        probes_ = std::max(0, probes_ - 1);
+        if (++failed_probes_ == kFailedProbes) open();
+        return;
+    }
     forget_old();
     ++recent_;
     ++recent_failures_;
@@ -90,7 +96,7 @@ void Breaker::open() {
     pause_ = pause_ == Millis{0} ? kFirstPause : std::min(pause_ * 2, kLongestPause);
     open_until_ = clock_.uptime() + pause_;
     state_ = State::open;
-    probes_ = 0;
+    probes_ = failed_probes_ = 0;
     recent_ = recent_failures_ = 0;
 }
 

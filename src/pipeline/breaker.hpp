@@ -8,8 +8,8 @@
 namespace herald {
 
 /// Keeps calls away from an account that fails. Opens at once for `unusable`, or when most of the recent
-/// calls failed; after a pause it lets one call through, and closes when that one succeeds. Thread-safe;
-/// shared by the lanes.
+/// calls failed; after a pause it lets calls through one by one, closes with the first that succeeds, and
+/// pauses twice as long after a few that failed in a row. Thread-safe; shared by the lanes.
 class Breaker {
 public:
     enum class State { closed, open, probing };
@@ -43,7 +43,8 @@ private:
     State state_ = State::closed;
     Millis open_until_{0};  ///< uptime
     Millis pause_{0};
-    int probes_ = 0;
+    int probes_ = 0;  ///< under way
+    int failed_probes_ = 0;
     Millis window_start_{0};
     int recent_ = 0;
     int recent_failures_ = 0;

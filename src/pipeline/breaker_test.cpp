@@ -17,6 +17,13 @@ protected:
         ASSERT_EQ(breaker.allowance(), 1);
         breaker.started(1);
     }
+    void fail_all_probes() {
+        for (int i = 0; i < 3; ++i) {
+            probe();
+            breaker.failed();
+        }
+        ASSERT_EQ(breaker.state(), Breaker::State::open);
+    }
 
     ManualClock clock;
     Breaker breaker{clock};
@@ -79,22 +86,40 @@ TEST_F(BreakerTest, ClosesWhenTheProbeSucceeds) {
     EXPECT_EQ(breaker.state(), Breaker::State::closed) << "and has forgotten why it was open";
 }
 
-TEST_F(BreakerTest, PausesTwiceAsLongAfterEachFailedProbe) {
+TEST_F(BreakerTest, PausesTwiceAsLongAfterEachPauseWhoseProbesFailed) {
     breaker.unusable();
     for (const int pause : {1'000, 2'000, 4'000}) {
         EXPECT_EQ(breaker.next_probe(), clock.now() + Millis{pause});
         clock.advance(Millis{pause});
+        fail_all_probes();
+    }
+}
+
+TEST_F(BreakerTest, OneFailedProbeProvesNothing) {
+    breaker.unusable();
+    clock.advance(Millis{1'000});
+    for (int i = 0; i < 2; ++i) {
         probe();
         breaker.failed();
     }
+    probe();
+    breaker.succeeded();
+    EXPECT_EQ(breaker.state(), Breaker::State::closed);
+}
+
+TEST_F(BreakerTest, AProbeThatIsRefusedEndsTheProbing) {
+    breaker.unusable();
+    clock.advance(Millis{1'000});
+    probe();
+    breaker.unusable();
+    EXPECT_EQ(breaker.next_probe(), clock.now() + Millis{2'000});
 }
 
 TEST_F(BreakerTest, NeverPausesLongerThanAMinute) {
     breaker.unusable();
     for (int i = 0; i < 20; ++i) {
         clock.advance(Millis{60'000});
-        probe();
-        breaker.failed();
+        fail_all_probes();
     }
     EXPECT_EQ(breaker.next_probe(), clock.now() + Millis{60'000});
 }

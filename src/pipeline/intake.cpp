@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/thread_name.hpp"
 #include "model/records.hpp"
 #include "pipeline/topics.hpp"
 
@@ -114,6 +115,7 @@ Intake::Intake(const IntakeOptions& options, const Clock& clock, EventLog& log, 
       accepted_(metrics.counter("herald_requests_accepted_total", "Requests answered 202.")),
       metrics_(metrics),
       idempotency_(
+          "store.remember",
           [&idempotency](const std::vector<IdempotencyRow>& rows) { return idempotency.remember(rows); },
           kMaxIdempotencyBatch, kMaxIdempotencyQueued),
       overdue_([this] { give_up_overdue(); }) {}
@@ -176,7 +178,7 @@ void Intake::with_template(SendRequest request, const TemplatePtr& tmpl, Done do
         return done(refused(Refusal::log_full, "the log is full; try again later"));
     auto notification = make_notification(request, *tmpl, id_keys_, clock_.now());
     if (request.idempotency) return remember(std::move(notification), std::move(request), std::move(done));
-    append(std::move(notification), false, std::move(done));
+    append(notification, false, std::move(done));
 }
 
 /// Rule 10: what does not fit the newest template may repeat what fitted the one that was the newest then.
@@ -242,11 +244,11 @@ void Intake::remember(Notification notification, SendRequest request, Done done)
             n.lane = stands.lane;
             n.accepted_at = stands.accepted_at;
             n.deadline_at = stands.deadline_at;
-            append(std::move(n), !first, std::move(answer));
+            append(n, !first, std::move(answer));
         });
 }
 
-void Intake::append(Notification notification, bool replayed, Done done) {
+void Intake::append(const Notification& notification, bool replayed, Done done) {
     auto entry = std::make_shared<Outstanding>();
     entry->answer = {notification.id, notification.template_version, notification.accepted_at, replayed};
     entry->since = clock_.uptime();
@@ -284,6 +286,7 @@ void Intake::append(Notification notification, bool replayed, Done done) {
 }
 
 void Intake::give_up_overdue() {
+    name_this_thread("intake.overdue");
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         wake_.wait_for(lock, std::chrono::milliseconds(50));

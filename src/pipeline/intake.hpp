@@ -104,7 +104,7 @@ private:
     void with_template(SendRequest request, const TemplatePtr& tmpl, Done done);
     void refuse_unless_repeated(SendRequest request, RefusedRequest refusal, Done done);
     void remember(Notification notification, SendRequest request, Done done);
-    void append(Notification notification, bool replayed, Done done);
+    void append(const Notification& notification, bool replayed, Done done);
     void give_up_overdue();
 
     const IntakeOptions options_;

@@ -147,7 +147,7 @@ TEST_F(IntakeTest, AMisfitWhoseKeyCannotBeLookedUpIsNotJudged) {
 TEST_F(IntakeTest, WhenTheReadersAreBusyItSaysSo) {
     world.kill();
     world.start();
-    world.readers = std::make_unique<WorkerPool>(1, 0);
+    world.readers = std::make_unique<WorkerPool>("store.read", 1, 0);
     world.intake =
         std::make_unique<Intake>(world.intake_options, world.clock, *world.log, *world.templates, world.store,
                                  *world.readers, world.store.id_keys().value(), world.metrics);

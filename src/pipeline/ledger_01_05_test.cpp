@@ -210,6 +210,53 @@ TEST_F(Ledger, Ledger02_ALostAnswerGivesItsOwnRowsBack) {
     EXPECT_THAT(world.attempts(id), ElementsAre("#1 accepted"));
 }
 
+/// A store of which every claim takes four seconds, before and after it begins the leases.
+class SlowDeliveries final : public DeliveryStore {
+public:
+    SlowDeliveries(DeliveryStore& store, WallClock& clock) : store_(store), clock_(clock) {}
+
+    Result<std::vector<ClaimResult>> claim(std::span<const ClaimRequest> requests,
+                                           ClaimToken token) override {
+        clock_.advance(seconds(4));
+        auto claims = store_.claim(requests, token);
+        clock_.advance(seconds(4));
+        return claims;
+    }
+    Result<std::vector<SettleResult>> settle(std::span<const Settlement> settlements) override {
+        return store_.settle(settlements);
+    }
+    Result<std::vector<SettleResult>> close_deliveries(std::span<const Closure> closures) override {
+        return store_.close_deliveries(closures);
+    }
+    Result<std::vector<SettleResult>> apply_receipts(std::span<const ReceiptRecord> receipts) override {
+        return store_.apply_receipts(receipts);
+    }
+    Status declare_claims_dead() override { return store_.declare_claims_dead(); }
+
+private:
+    DeliveryStore& store_;
+    WallClock& clock_;
+};
+
+TEST_F(Ledger, Ledger02_TheTimeBeforeTheLeaseBeginsIsNotTakenFromIt) {
+    const auto id = world.accept();
+    ASSERT_TRUE(world.plan());
+    SlowDeliveries slow(world.store, world.clock);
+    const auto claims = claim_call(slow, world.clock)({make_claim({id, 0, 1})});
+    EXPECT_EQ(claims->front().verdict, ClaimVerdict::claimed);
+    EXPECT_EQ(world.clock.uptime() - claims->front().asked_at, seconds(4));
+}
+
+TEST_F(Ledger, Ledger02_TheLeaseOfARepeatedClaimCountsFromTheFirst) {
+    const auto id = world.accept();
+    ASSERT_TRUE(world.plan());
+    SlowDeliveries slow(world.store, world.clock);
+    world.store.lose_next_answer();
+    const auto claims = claim_call(slow, world.clock)({make_claim({id, 0, 1})});
+    EXPECT_EQ(claims->front().verdict, ClaimVerdict::claimed);
+    EXPECT_EQ(world.clock.uptime() - claims->front().asked_at, seconds(16));
+}
+
 TEST_F(Ledger, Ledger02_IdsAreUniqueInsideABatch) {
     world.accept();
     ASSERT_TRUE(world.plan());

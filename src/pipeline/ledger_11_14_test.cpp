@@ -200,6 +200,23 @@ TEST_F(Ledger, Ledger12_ARefusedClaimIsHalvedUntilTheCulpritIsAlone) {
     EXPECT_EQ(world.account().slots.in_use(), 0);
 }
 
+TEST_F(Ledger, Ledger12_APersonWhoCannotBeReadAtTheGatesStopsNobody) {
+    std::vector<NotificationId> ids;
+    world.limiter.left = 0;
+    for (int i = 0; i < 3; ++i) ids.push_back(world.accept());
+    world.run();
+    world.clock.advance(std::chrono::minutes(2));
+    world.limiter.left = 100;
+    bool is_first = true;
+    world.after_claim = [&] {
+        if (std::exchange(is_first, false)) world.store.fail_next(ErrorCode::refused_content, 2);
+    };
+    world.run();
+    EXPECT_EQ(world.reason(ids[0]), "recipient_unreadable") << "alone in the first half";
+    EXPECT_EQ(world.state(ids[1]), DeliveryState::sent);
+    EXPECT_EQ(world.state(ids[2]), DeliveryState::sent);
+}
+
 TEST_F(Ledger, Ledger12_ADueStepThatCannotBeReadStopsNobody) {
     std::vector<NotificationId> waiting;
     for (int i = 0; i < 5; ++i) {

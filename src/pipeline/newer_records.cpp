@@ -30,6 +30,17 @@ Result<int> record_schema(ServiceStore& store) {
     return schema;
 }
 
+Status raise_record_schema(ServiceStore& store, int schema) {
+    const auto raised = record_schema(store);
+    if (!raised) return fail(raised.error());
+    if (*raised > schema) {
+        return fail(ErrorCode::conflict,
+                    fmt::format("records are written with schema {} already, and this binary knows only {}",
+                                *raised, schema));
+    }
+    return store.put_note(kRecordSchemaNote, std::to_string(schema));
+}
+
 bool NewerRecords::keep(const LogRecord& record) {
     const auto schema = schema_of(record.value);
     std::string why = fmt::format("a record of schema {} waits for a newer binary", schema);

@@ -14,6 +14,8 @@ namespace herald {
 inline constexpr const char* kRecordSchemaNote = "record_schema";
 /// What the note says; 1 until it is raised for the first time.
 Result<int> record_schema(ServiceStore& store);
+/// `conflict` when it is higher already: what was written since would count as nobody's.
+Status raise_record_schema(ServiceStore& store, int schema);
 
 /// The records of one stage that only a newer binary can read. One whose schema the store allows was written
 /// by such a binary, and is kept unfinished for it: the log forgets nothing behind it, this part of the

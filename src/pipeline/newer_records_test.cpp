@@ -179,5 +179,14 @@ TEST(RecordSchemaNoteTest, IsOneUntilItIsRaised) {
     EXPECT_FALSE(record_schema(store));
 }
 
+TEST(RecordSchemaNoteTest, IsNeverLowered) {
+    ManualClock clock;
+    FakeStore store(clock);
+    ASSERT_TRUE(raise_record_schema(store, 2));
+    ASSERT_TRUE(raise_record_schema(store, 2));
+    EXPECT_EQ(raise_record_schema(store, 1).error().code, ErrorCode::conflict);
+    EXPECT_EQ(record_schema(store).value(), 2);
+}
+
 }  // namespace
 }  // namespace herald

@@ -24,6 +24,7 @@ ReceiptApplier::ReceiptApplier(const ReceiptParts& parts, std::unique_ptr<LogCon
 
 Status ReceiptApplier::pass(Millis wait) {
     if (batch_.empty() && taking_) {
+        if (auto status = prefix_.commit_to(*consumer_); !status) return status;
         if (auto status = poll(wait); !status) return status;
     }
     return batch_.empty() ? Status{} : apply();
@@ -89,7 +90,7 @@ Status ReceiptApplier::apply() {
     if (auto status = parts_.log.append_and_wait(std::move(records)); !status) return status;
     for (const auto& item : batch_) prefix_.finished(item.record.partition, item.record.offset);
     batch_.clear();
-    return consumer_->commit(prefix_.take_positions());
+    return prefix_.commit_to(*consumer_);
 }
 
 }  // namespace herald

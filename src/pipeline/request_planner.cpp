@@ -41,6 +41,7 @@ std::string RequestPlanner::name() const { return "planner." + std::string(to_st
 
 Status RequestPlanner::pass(Millis wait) {
     if (batch_.empty() && taking_) {
+        if (auto status = prefix_.commit_to(*consumer_); !status) return status;
         if (auto status = poll(wait); !status) return status;
     }
     return batch_.empty() ? Status{} : work();
@@ -213,6 +214,7 @@ Status RequestPlanner::take_template(Item& item, Result<TemplatePtr> loaded) {
 
 Result<std::vector<NewPlan>> RequestPlanner::make_plans(const std::vector<Item*>& items) {
     std::vector<UserRef> users;
+    users.reserve(items.size());
     for (const auto* item : items) users.push_back({item->notification->tenant, item->notification->user_id});
     auto recipients = parts_.directory.load_recipients(users);
     if (!recipients) return fail(recipients.error());
@@ -315,7 +317,7 @@ Status RequestPlanner::bury_refused() {
 Status RequestPlanner::finish() {
     for (const auto& item : batch_) prefix_.finished(item.record.partition, item.record.offset);
     batch_.clear();
-    auto status = consumer_->commit(prefix_.take_positions());
+    auto status = prefix_.commit_to(*consumer_);
     crash_point("planner_finished");
     return status;
 }

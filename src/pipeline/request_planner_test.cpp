@@ -111,6 +111,15 @@ TEST_F(RequestPlannerTest, ARefusedKeyIsBuriedBeforeItCountsAsFinished) {
     EXPECT_THAT(world.buried(), ElementsAre("idempotency_mismatch"));
 }
 
+TEST_F(RequestPlannerTest, WhatCouldNotBeForgottenIsForgottenLaterThoughNothingComes) {
+    world.accept();
+    world.log->fail_next_commit({ErrorCode::unavailable, "the disk is slow"});
+    EXPECT_FALSE(world.plan());
+    EXPECT_EQ(world.unfinished_requests(), 1u);
+    ASSERT_TRUE(world.plan());
+    EXPECT_EQ(world.unfinished_requests(), 0u);
+}
+
 TEST_F(RequestPlannerTest, ARepeatNeedNotFitTheNewestTemplate) {
     produce(record("k"));
     ASSERT_TRUE(world.plan());

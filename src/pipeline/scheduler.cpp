@@ -95,6 +95,7 @@ Result<std::size_t> Scheduler::move_due(Lane lane) {
     if (!due) return fail(due.error());
     auto moving = *std::move(due);
     std::vector<NewRecord> records;
+    records.reserve(moving.size());
     for (const auto& timer : moving) records.push_back(record_of(timer));
     if (moving.empty()) return 0;
     if (auto status = log_.append_and_wait(std::move(records)); !status) return fail(status.error());

@@ -30,13 +30,15 @@ constexpr Millis kGatesStayOpen{60'000};
 ClaimBatcher::Call claim_call(DeliveryStore& deliveries, const Clock& clock) {
     return [&deliveries, &clock](const std::vector<ClaimRequest>& requests) {
         const ClaimToken token = random_u64();
-        const auto asked_at = clock.uptime();
+        const auto first_asked_at = clock.uptime();
         auto claims = deliveries.claim(requests, token);
+        if (claims || claims.error().code != ErrorCode::timeout) return claims;
         for (int i = 0; i < kClaimRepeats && !claims && claims.error().code == ErrorCode::timeout; ++i) {
             claims = deliveries.claim(requests, token);
         }
+        // The first may have begun the leases.
         if (claims) {
-            for (auto& claim : *claims) claim.asked_at = asked_at;
+            for (auto& claim : *claims) claim.asked_at = first_asked_at;
         }
         return claims;
     };
@@ -228,6 +230,7 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
     if (batch.empty()) return {};
     const auto& traits = accounts_[account].account->traits;
     std::vector<ClaimRequest> requests;
+    requests.reserve(batch.size());
     for (const auto& waiting : batch) {
         requests.push_back({waiting.record.tenant, waiting.record.delivery, waiting.record.attempt,
                             traits.name, traits.call_deadline + kLeaseMargin, gates_are_fresh(waiting)});
@@ -245,15 +248,18 @@ Status Sender::claim(std::size_t account, std::vector<Waiting> batch) {
     crash_point("claimed");
     const auto asked_at = claims->front().asked_at;
     int unused = 0;
-    Status first_error;
+    std::vector<AtGates> at_gates;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        const bool is_claimed = (*claims)[i].verdict == ClaimVerdict::claimed;
-        unused += is_claimed ? 0 : 1;
-        auto status = sort_claimed(account, std::move(batch[i]), std::move((*claims)[i]), asked_at);
-        if (!status && first_error) first_error = std::move(status);
+        const auto verdict = (*claims)[i].verdict;
+        unused += verdict == ClaimVerdict::claimed ? 0 : 1;
+        if (verdict == ClaimVerdict::needs_gates) {
+            at_gates.push_back({std::move(batch[i]), std::move((*claims)[i])});
+        } else {
+            sort_claimed(account, std::move(batch[i]), std::move((*claims)[i]), asked_at);
+        }
     }
     accounts_[account].account->give_back_unused(lane_, unused);
-    return first_error;
+    return pass_gates(at_gates);
 }
 
 /// Rule 12: one row that cannot be read stops nobody.
@@ -282,7 +288,7 @@ void Sender::bury(int partition, std::int64_t offset, const std::string& key, co
     done_.emplace_back(partition, offset);
 }
 
-Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at) {
+void Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at) {
     switch (claim.verdict) {
         case ClaimVerdict::claimed: {
             if (may_still_start(asked_at)) {
@@ -290,37 +296,36 @@ Status Sender::sort_claimed(std::size_t account, Waiting waiting, ClaimResult cl
             } else {
                 end_without_call(account, std::move(waiting), std::move(claim), too_late());
             }
-            return {};
+            return;
         }
         case ClaimVerdict::in_doubt:
             waiting.record.attempt = claim.attempt;
             ended_.push_back({std::move(waiting), std::move(claim), nullptr, account, 0,
                               Unknown{"its sender did not settle it"}, parts_.clock.now(), false});
-            return {};
+            return;
         case ClaimVerdict::busy:
             timers_.push_back(timer_of(waiting, TimerKind::lease, claim.lease_until, waiting.record.attempt));
             on_timer_.push_back(std::move(waiting));
-            return {};
+            return;
         case ClaimVerdict::past_deadline:
             close(waiting, claim.was_unknown ? DeliveryState::unknown : DeliveryState::expired,
                   "deadline_passed");
-            return {};
+            return;
         case ClaimVerdict::needs_gates:
-            return pass_gates(std::move(waiting), claim);
+            return;  // pass_gates
         case ClaimVerdict::settled: {
             const auto state = is_final(claim.state) || claim.attempt_state == AttemptState::none
                                    ? to_string(claim.state)
                                    : to_string(claim.attempt_state);
             event(waiting, claim.attempt, state, claim.reason, claim.ended_at);
             done_.emplace_back(waiting.partition, waiting.offset);
-            return {};
+            return;
         }
         case ClaimVerdict::superseded:
         case ClaimVerdict::not_planned:
             done_.emplace_back(waiting.partition, waiting.offset);
-            return {};
+            return;
     }
-    return {};
 }
 
 void Sender::begin_call(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at) {
@@ -358,31 +363,48 @@ void Sender::end_without_call(std::size_t account, Waiting waiting, ClaimResult 
                       parts_.clock.now(), true});
 }
 
-/// Rule 7: what is claimed long after planning passes the gates again.
-Status Sender::pass_gates(Waiting waiting, const ClaimResult& claim) {
-    const auto& n = *claim.notification;
-    const UserRef user{n.tenant, n.user_id};
-    auto recipients = parts_.directory.load_recipients({&user, 1});
-    auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
-    const auto unreadable = [](const auto& result) {
-        return !result && result.error().code == ErrorCode::refused_content;
-    };
-    // What will never be readable ends here, and holds nobody up.
-    if (unreadable(recipients) || unreadable(tmpl) || (tmpl && !*tmpl)) {
-        close(waiting, DeliveryState::failed,
-              unreadable(recipients) ? "recipient_unreadable" : "template_failed");
-        return {};
+/// Rule 7: what is claimed long after planning passes the gates again. One query for the batch, and rule 12:
+/// one that cannot be read is found by halving.
+Status Sender::pass_gates(std::span<AtGates> batch) {
+    if (batch.empty()) return {};
+    std::vector<UserRef> users;
+    users.reserve(batch.size());
+    for (const auto& [waiting, claim] : batch)
+        users.push_back({claim.notification->tenant, claim.notification->user_id});
+    const auto recipients = parts_.directory.load_recipients(users);
+    const bool is_unreadable = !recipients && recipients.error().code == ErrorCode::refused_content;
+    if (is_unreadable && batch.size() > 1) {
+        const auto half = batch.size() / 2;
+        auto first_status = pass_gates(batch.first(half));
+        auto second_status = pass_gates(batch.subspan(half));
+        return first_status ? std::move(second_status) : std::move(first_status);
     }
-    if (!recipients || !tmpl) {
-        waiting_.push_front(std::move(waiting));
-        return fail(ErrorCode::unavailable, "the gates could not be read");
+    Status first_error;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (is_unreadable) {
+            close(batch[i].waiting, DeliveryState::failed, "recipient_unreadable");
+            continue;
+        }
+        auto status = recipients ? pass_gates(batch[i], (*recipients)[i]) : Status(fail(recipients.error()));
+        if (status) continue;
+        waiting_.push_front(std::move(batch[i].waiting));
+        if (first_error) first_error = std::move(status);
     }
-    if (const auto reason = closed_gate(n, claim.entry, recipients->front(), **tmpl)) {
-        close(waiting, DeliveryState::skipped, *reason);
-        return {};
+    return first_error;
+}
+
+Status Sender::pass_gates(AtGates& one, const Recipient& recipient) {
+    const auto& n = *one.claim.notification;
+    const auto tmpl = parts_.templates.load(n.tenant, n.template_id, n.template_version);
+    if (!tmpl && tmpl.error().code != ErrorCode::refused_content) return fail(tmpl.error());
+    if (!tmpl || !*tmpl) {
+        close(one.waiting, DeliveryState::failed, "template_failed");
+    } else if (const auto reason = closed_gate(n, one.claim.entry, recipient, **tmpl)) {
+        close(one.waiting, DeliveryState::skipped, *reason);
+    } else {
+        one.waiting.gates_passed_at = parts_.clock.uptime();
+        waiting_.push_front(std::move(one.waiting));
     }
-    waiting.gates_passed_at = parts_.clock.uptime();
-    waiting_.push_front(std::move(waiting));
     return {};
 }
 
@@ -440,6 +462,7 @@ Result<Settlement> Sender::settlement_of(const Call& call) const {
     settlement.tries = decision.tries;
     settlement.reason = decision.reason;
     settlement.ended_at = call.ended_at;
+    settlement.reckoned_at = attempt.now;
     if (const auto* accepted = std::get_if<Accepted>(&call.outcome))
         settlement.reference = accepted->reference;
     if (decision.retry_at) {
@@ -536,11 +559,10 @@ Status Sender::forget_finished() {
         forgettable_.insert(forgettable_.end(), done_.begin(), done_.end());
         done_.clear();
     }
-    if (forgettable_.empty()) return {};
-    for (const auto& [partition, offset] : std::exchange(forgettable_, {}))
-        prefix_.finished(partition, offset);
-    auto status = consumer_->commit(prefix_.take_positions());
-    crash_point("finished");
+    const auto places = std::exchange(forgettable_, {});
+    for (const auto& [partition, offset] : places) prefix_.finished(partition, offset);
+    auto status = prefix_.commit_to(*consumer_);
+    if (!places.empty()) crash_point("finished");
     return status;
 }
 

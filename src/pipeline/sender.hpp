@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -73,6 +74,11 @@ private:
         std::int64_t offset = 0;
         std::optional<Millis> gates_passed_at = std::nullopt;  ///< uptime
     };
+    /// What the claim let through only if the gates do.
+    struct AtGates {
+        Waiting waiting;
+        ClaimResult claim;
+    };
     /// A claimed delivery that is being called, or whose outcome waits to be settled.
     struct Call {
         Waiting waiting;
@@ -102,10 +108,11 @@ private:
     Status claim_halves(std::size_t account, std::vector<Waiting> batch, const std::string& why);
     void bury(int partition, std::int64_t offset, const std::string& key, const std::string& value,
               const std::string& why);
-    Status sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at);
+    void sort_claimed(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at);
     void begin_call(std::size_t account, Waiting waiting, ClaimResult claim, Millis asked_at);
     bool may_still_start(Millis asked_at) const;
-    Status pass_gates(Waiting waiting, const ClaimResult& claim);
+    Status pass_gates(std::span<AtGates> batch);
+    Status pass_gates(AtGates& one, const Recipient& recipient);
     void end_without_call(std::size_t account, Waiting waiting, ClaimResult claim, Outcome outcome);
     void close(const Waiting& waiting, DeliveryState state, std::string reason);
     void submit();

@@ -231,6 +231,18 @@ TEST_F(SenderTest, WhileTheBreakerIsOpenTheLogIsTheBuffer) {
     EXPECT_EQ(world.calls(), 5u);
 }
 
+TEST_F(SenderTest, WhatCouldNotBeForgottenIsForgottenLaterThoughNothingComes) {
+    world.accept();
+    ASSERT_TRUE(world.plan());
+    world.log->fail_next_commit({ErrorCode::unavailable, "the disk is slow"});
+    Status status;
+    for (int i = 0; i < 10 && status; ++i) status = world.send();
+    EXPECT_FALSE(status);
+    EXPECT_EQ(world.unfinished_deliveries(), 1u);
+    ASSERT_TRUE(world.send());
+    EXPECT_EQ(world.unfinished_deliveries(), 0u);
+}
+
 TEST_F(SenderTest, OneRoutesTroubleIsNotAnothers) {
     world.account(Route::sms).breaker.unusable();
     const auto id = world.accept({Channel::sms, Channel::email});

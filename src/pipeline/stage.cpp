@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <pthread.h>
+#include "base/thread_name.hpp"
 
 namespace herald {
 namespace {
@@ -28,7 +28,7 @@ void StageThread::finish(std::chrono::steady_clock::time_point deadline) {
 
 void StageThread::run() {
     const auto name = stage_->name();
-    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    name_this_thread(name);
     Millis pause = kFirstPause;
     bool told = false;
     while (!cut_off_) {

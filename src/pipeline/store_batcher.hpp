@@ -7,10 +7,12 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/thread_name.hpp"
 #include "model/words.hpp"
 
 namespace herald {
@@ -25,11 +27,14 @@ public:
     using Answers = Result<std::vector<Answer>>;
     using Call = std::function<Answers(const std::vector<Item>&)>;
 
-    StoreBatcher(Call call, std::size_t max_items, std::size_t max_queued_items)
+    StoreBatcher(std::string thread_name, Call call, std::size_t max_items, std::size_t max_queued_items)
         : call_(std::move(call)),
           max_items_(max_items),
           max_queued_(max_queued_items),
-          thread_([this] { run(); }) {}
+          thread_([this, name = std::move(thread_name)] {
+              name_this_thread(name);
+              run();
+          }) {}
 
     /// Makes what is queued, then joins.
     ~StoreBatcher() {

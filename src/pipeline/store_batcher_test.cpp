@@ -18,7 +18,9 @@ using Items = std::vector<int>;
 /// A store whose first call waits until it is let go, so that others can queue behind it. Answers item × 10.
 class StoreBatcherTest : public ::testing::Test {
 protected:
-    StoreBatcherTest() : batcher([this](const Items& items) { return call(items); }, 10, 20) {}
+    StoreBatcherTest()
+        : batcher(
+              "test.batcher", [this](const Items& items) { return call(items); }, 10, 20) {}
     ~StoreBatcherTest() override { let_go(); }
 
     std::future<Batcher::Answers> submit(Items items, Lane lane = Lane::normal) {
@@ -152,6 +154,7 @@ TEST(StoreBatcherEndTest, MakesWhatIsQueuedBeforeItEnds) {
     int answered = 0;
     {
         Batcher batcher(
+            "test.batcher",
             [&](const Items& items) -> Batcher::Answers {
                 made.insert(made.end(), items.begin(), items.end());
                 return items;

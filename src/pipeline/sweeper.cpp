@@ -47,7 +47,7 @@ Status Sweeper::pass(Millis wait) {
     auto open = plans_.find_open(after_, planned_before_, kMaxBatch);
     if (!open) return fail(open.error());
     std::erase_if(open->found, [&](const OpenDelivery& found) { return !is_lost(found); });
-    if (auto status = handle(std::move(open->found)); !status) return status;
+    if (auto status = handle(open->found); !status) return status;
     // The watermark moves only while nothing open was met on the way.
     if (!met_open_) watermark_ = open->resume_after;
     met_open_ |= open->resume_after != open->walked_to;
@@ -90,7 +90,7 @@ bool Sweeper::is_lost(const OpenDelivery& open) const {
     return before != horizons_.end() && open.since < before->second;
 }
 
-Status Sweeper::handle(std::vector<OpenDelivery> found) {
+Status Sweeper::handle(const std::vector<OpenDelivery>& found) {
     if (found.empty()) return {};
     const auto now = clock_.now();
     std::vector<NewRecord> records;

@@ -28,7 +28,7 @@ private:
     /// last walk appended may not have been read.
     std::optional<TimePoint> horizon(const std::string& group, const std::string& topic) const;
     bool is_lost(const OpenDelivery& open) const;
-    Status handle(std::vector<OpenDelivery> found);
+    Status handle(const std::vector<OpenDelivery>& found);
     Status expire(const std::vector<OpenDelivery>& found, TimePoint now);
 
     const Clock& clock_;

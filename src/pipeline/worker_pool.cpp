@@ -1,9 +1,18 @@
 #include "pipeline/worker_pool.hpp"
 
+#include "base/thread_name.hpp"
+
 namespace herald {
 
-WorkerPool::WorkerPool(std::size_t threads, std::size_t max_queued) : max_queued_(max_queued) {
-    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+WorkerPool::WorkerPool(const std::string& thread_name, std::size_t threads, std::size_t max_queued)
+    : max_queued_(max_queued) {
+    threads_.reserve(threads);
+    for (std::size_t i = 0; i < threads; ++i) {
+        threads_.emplace_back([this, thread_name] {
+            name_this_thread(thread_name);
+            run();
+        });
+    }
 }
 
 WorkerPool::~WorkerPool() {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace herald {
 /// Thread-safe.
 class WorkerPool {
 public:
-    WorkerPool(std::size_t threads, std::size_t max_queued);
+    WorkerPool(const std::string& thread_name, std::size_t threads, std::size_t max_queued);
     ~WorkerPool();  ///< runs what is queued, then joins
 
     /// False when the queue is full: the task will not run.

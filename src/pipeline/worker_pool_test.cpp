@@ -29,14 +29,14 @@ private:
 };
 
 TEST(WorkerPoolTest, RunsWhatIsPosted) {
-    WorkerPool pool(2, 10);
+    WorkerPool pool("test.pool", 2, 10);
     std::promise<int> answer;
     ASSERT_TRUE(pool.post([&] { answer.set_value(7); }));
     EXPECT_EQ(answer.get_future().get(), 7);
 }
 
 TEST(WorkerPoolTest, RunsTasksBesideEachOther) {
-    WorkerPool pool(2, 10);
+    WorkerPool pool("test.pool", 2, 10);
     Occupied first(pool);
     std::promise<void> ran;
     ASSERT_TRUE(pool.post([&] { ran.set_value(); }));
@@ -47,7 +47,7 @@ TEST(WorkerPoolTest, RunsTasksBesideEachOther) {
 TEST(WorkerPoolTest, AFullQueueRefusesAndDoesNotRun) {
     std::atomic<int> ran{0};
     {
-        WorkerPool pool(1, 2);
+        WorkerPool pool("test.pool", 1, 2);
         Occupied first(pool);
         EXPECT_TRUE(pool.post([&] { ++ran; }));
         EXPECT_TRUE(pool.post([&] { ++ran; }));
@@ -59,7 +59,7 @@ TEST(WorkerPoolTest, AFullQueueRefusesAndDoesNotRun) {
 }
 
 TEST(WorkerPoolTest, ATaskMayPostAnother) {
-    WorkerPool pool(1, 10);
+    WorkerPool pool("test.pool", 1, 10);
     std::promise<bool> posted;
     std::promise<void> ran;
     ASSERT_TRUE(pool.post([&] { posted.set_value(pool.post([&] { ran.set_value(); })); }));

@@ -40,8 +40,9 @@ using NotificationPtr = std::shared_ptr<const Notification>;
 
 struct ClaimResult {
     ClaimVerdict verdict = ClaimVerdict::not_planned;
-    TimePoint lease_until{};  ///< claimed, busy; by the store's clock
-    /// Uptime of the caller when the statement was sent, set by the caller: the lease began no earlier.
+    TimePoint lease_until{};  ///< busy; claimed: at the earliest; by the store's clock
+    /// Uptime of the caller's machine directly before the statement that begins leases was sent: a lease that
+    /// this call began, began no earlier. What went before, as waiting for a connection, does not count.
     Millis asked_at{};
     // claimed, in_doubt, past_deadline, needs_gates:
     NotificationPtr notification;
@@ -68,6 +69,9 @@ struct Settlement {
     std::string reference;
     TimePoint ended_at{};
     std::optional<Timer> retry;
+    /// The sender's clock when it reckoned when `retry` is due; the store takes over how long that was ahead,
+    /// not the time itself. Nothing: it is the store's time.
+    std::optional<TimePoint> reckoned_at;
     /// The token is dead for everybody; what was registered after `registered_before` stays.
     struct DeviceRemoval {
         std::string token;

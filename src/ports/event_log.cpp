@@ -91,6 +91,16 @@ std::vector<LogPosition> FinishedPrefix::take_positions() {
     return positions;
 }
 
+Status FinishedPrefix::commit_to(LogConsumer& consumer) {
+    const auto positions = take_positions();
+    if (positions.empty()) return {};
+    auto status = consumer.commit(positions);
+    if (!status) {
+        for (const auto& position : positions) partitions_.at(position.partition).moved = true;
+    }
+    return status;
+}
+
 std::int64_t FinishedPrefix::skew() const {
     std::size_t widest = 0;
     for (const auto& [number, partition] : partitions_) widest = std::max(widest, partition.slots.size());

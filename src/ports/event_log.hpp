@@ -118,6 +118,8 @@ public:
 
     /// The partitions whose prefix has grown since the last call.
     std::vector<LogPosition> take_positions();
+    /// Commits those; after an error they are committed with the next call.
+    Status commit_to(LogConsumer& consumer);
     /// Records that were polled and are not below the prefix yet.
     std::size_t open() const { return open_; }
     /// Distance between the oldest unfinished and the newest polled record of the widest partition.

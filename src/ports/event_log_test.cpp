@@ -174,6 +174,26 @@ TEST_F(FinishedPrefixTest, BeginsAnewWhenADroppedPartitionComesBack) {
     EXPECT_THAT(positions(), ElementsAre("0:4 oldest 4"));
 }
 
+TEST_F(FinishedPrefixTest, CommitsAgainWhatCouldNotBeCommitted) {
+    struct Consumer final : LogConsumer {
+        Result<std::vector<LogRecord>> poll(std::size_t, Millis) override { return std::vector<LogRecord>{}; }
+        Status commit(const std::vector<LogPosition>& positions) override {
+            counts.push_back(positions.size());
+            return counts.size() == 1 ? fail(ErrorCode::unavailable, "not now") : Status{};
+        }
+        std::vector<int> take_revoked() override { return {}; }
+        std::vector<std::size_t> counts;
+    } consumer;
+    poll({0, 1}, 0);
+    poll({7}, 1);
+    finish({0}, 0);
+    finish({7}, 1);
+    EXPECT_FALSE(prefix_.commit_to(consumer));
+    EXPECT_TRUE(prefix_.commit_to(consumer));
+    EXPECT_TRUE(prefix_.commit_to(consumer));
+    EXPECT_THAT(consumer.counts, ElementsAre(2u, 2u)) << "and asks nobody when nothing has moved";
+}
+
 TEST_F(FinishedPrefixTest, MeasuresTheWidestPartition) {
     EXPECT_EQ(prefix_.skew(), 0);
     poll({0, 1}, 0);

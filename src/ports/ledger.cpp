@@ -168,6 +168,12 @@ bool wants_retry(const DeliveryRow& row, const Settlement& settlement) {
     return settlement.retry && settlement.attempt == row.newest.n && !is_final(row.state);
 }
 
+Timer retry_of(const Settlement& settlement, TimePoint now) {
+    auto timer = settlement.retry.value();
+    if (settlement.reckoned_at) timer.due += now - *settlement.reckoned_at;
+    return timer;
+}
+
 bool close_delivery(std::optional<DeliveryRow>& row, const Closure& closure) {
     if (!row) {
         if (closure.attempt != 1) return false;

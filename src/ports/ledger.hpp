@@ -72,6 +72,8 @@ bool apply_receipt(DeliveryRow& row, AttemptRow& attempt, const ReceiptRecord& r
 
 /// Whether the retry that a settlement brings is still wanted after it was settled.
 bool wants_retry(const DeliveryRow& row, const Settlement& settlement);
+/// That retry, due in the store's time; `now` is the store's.
+Timer retry_of(const Settlement& settlement, TimePoint now);
 
 /// Closes what has not begun, or waits for attempt `closure.attempt`. False: it did neither.
 bool close_delivery(std::optional<DeliveryRow>& row, const Closure& closure);

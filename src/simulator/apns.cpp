@@ -64,7 +64,7 @@ std::string lower(std::string_view text) {
 
 /// The request's apns-id, or a new one where it has none that is valid.
 std::string apns_id(const net::ServerRequest& request) {
-    const auto given = lower(header(request.headers, "apns-id"));
+    auto given = lower(header(request.headers, "apns-id"));
     if (Uuid::parse(given)) return given;
     Uuid drawn;
     fill_random(drawn.bytes);

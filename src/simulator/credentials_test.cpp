@@ -21,7 +21,7 @@ std::string content(const fs::path& path) {
 
 class CredentialsTest : public testing::Test {
 protected:
-    ~CredentialsTest() override { fs::remove_all(dir_); }
+    ~CredentialsTest() override { fs::remove_all(parent_); }
 
     Credentials load(const std::string& public_host = "127.0.0.1") {
         auto credentials = load_or_make_credentials(dir_, public_host);
@@ -37,7 +37,8 @@ protected:
         return found.st_mode & 0777;
     }
 
-    std::string dir_ = testing::TempDir() + "herald-credentials-" + random_hex(6) + "/nested";
+    const std::string parent_ = testing::TempDir() + "herald-credentials-" + random_hex(6);
+    const std::string dir_ = parent_ + "/nested";
 };
 
 TEST_F(CredentialsTest, AreTheSameAtTheNextStart) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/thread_name.hpp"
+
 namespace herald::simulator {
 
 Delayed::Delayed() : thread_([this] { loop(); }) {}
@@ -50,6 +52,7 @@ void Delayed::stop() {
 }
 
 void Delayed::loop() {
+    name_this_thread("simulator.delay");
     std::unique_lock lock(mutex_);
     while (!stopped_) {
         if (heap_.empty()) {

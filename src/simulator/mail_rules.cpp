@@ -222,8 +222,10 @@ private:
             const bool forbidden = std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
                                              lower(name)) != kForbiddenHeaders.end();
             if (forbidden)
-                error(fmt::format("The header {} is reserved and may not be set.", name), path + "." + name);
-            else if (value.as_string() == nullptr) error("The header must be a string.", path + "." + name);
+                error(fmt::format("The header {} is reserved and may not be set.", name),
+                      fmt::format("{}.{}", path, name));
+            else if (value.as_string() == nullptr)
+                error("The header must be a string.", fmt::format("{}.{}", path, name));
         }
     }
 
@@ -244,7 +246,7 @@ private:
             if (given == nullptr || given->as_object() == nullptr) continue;
             for (const auto& [name, value] : *given->as_object()) {
                 const bool text = value.as_string() != nullptr;
-                if (!text) error("The custom_args value must be a string.", path + "." + name);
+                if (!text) error("The custom_args value must be a string.", fmt::format("{}.{}", path, name));
                 bytes += name.size() + (text ? value.as_string()->size() : 0);
             }
         }

@@ -29,6 +29,11 @@ std::string url(std::string_view scheme, const std::string& host, std::uint16_t 
                 : fmt::format("{}://{}:{}", scheme, host, port);
 }
 
+net::ServerOptions named(net::ServerOptions options, std::string thread_name) {
+    options.thread_name = std::move(thread_name);
+    return options;
+}
+
 class RunningSimulator final : public Simulator {
 public:
     explicit RunningSimulator(Credentials credentials)
@@ -72,18 +77,23 @@ Status RunningSimulator::listen(const SimulatorOptions& options) {
     server.max_body_bytes = kMaxBodyBytes;
     server.certificate_pem = credentials_.server.certificate_pem;
     server.key_pem = credentials_.server.key_pem;
+    if (auto s = listen_http2(named(server, "simulator.apns"), options.apns_port, kApnsStreams, at_apns_,
+                              ports_.apns, ports_.apns_control);
+        !s) {
+        return s;
+    }
+    if (auto s = listen_http2(named(server, "simulator.fcm"), options.fcm_port, kFcmStreams, at_fcm_,
+                              ports_.fcm, ports_.fcm_control);
+        !s) {
+        return s;
+    }
     if (auto s =
-            listen_http2(server, options.apns_port, kApnsStreams, at_apns_, ports_.apns, ports_.apns_control);
-        !s) {
+            listen_http(named(server, "simulator.twilio"), options.twilio_port, at_twilio_, ports_.twilio);
+        !s)
         return s;
-    }
-    if (auto s = listen_http2(server, options.fcm_port, kFcmStreams, at_fcm_, ports_.fcm, ports_.fcm_control);
-        !s) {
-        return s;
-    }
-    if (auto s = listen_http(server, options.twilio_port, at_twilio_, ports_.twilio); !s) return s;
     server.max_body_bytes = kMaxMailBytes;
-    return listen_http(server, options.sendgrid_port, at_sendgrid_, ports_.sendgrid);
+    return listen_http(named(server, "simulator.sendgrid"), options.sendgrid_port, at_sendgrid_,
+                       ports_.sendgrid);
 }
 
 Status RunningSimulator::listen_http2(net::ServerOptions options, std::uint16_t port, std::uint32_t streams,
@@ -96,6 +106,7 @@ Status RunningSimulator::listen_http2(net::ServerOptions options, std::uint16_t 
     bound = (*server)->port();
     http2_servers_.push_back(std::move(*server));
     const auto control_port = port == 0 ? port : static_cast<std::uint16_t>(port + kControlPortOffset);
+    options.thread_name += ".control";
     return listen_http(options, control_port, reception.beside_only(), bound_control);
 }
 

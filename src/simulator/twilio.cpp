@@ -171,7 +171,7 @@ Twilio::Refusal Twilio::check(const net::ServerRequest& request, const Form& for
     const auto body = field(form, "Body");
     const auto refuse = [&](int code) { return Refusal{400, code, message_of(code, from, to)}; };
     if (to.empty()) return {400, 21604, "A 'To' phone number is required."};
-    if (const Refusal sender = check_sender(form); sender.status != 0) return sender;
+    if (Refusal sender = check_sender(form); sender.status != 0) return sender;
     if (const int code = magic_code(kMagicTwilioRecipients, to); code != 0) return refuse(code);
     if (!is_phone_number(to)) return refuse(21211);
     if (body.empty() && field(form, "MediaUrl").empty() && field(form, "ContentSid").empty()) {

@@ -9,6 +9,7 @@ import time
 
 from auditor import Asked, Books, Fault, Verdict, audit
 from herald import Herald, Simulators, to_ms, wait_until
+from scratch import folder_of_this_run
 
 FAST = dict(
     HERALD_RECONCILE_PUSH_S=0, HERALD_RECONCILE_SMS_S=0, HERALD_RECONCILE_EMAIL_S=0, HERALD_RETRY_BASE_MS=50,
@@ -148,7 +149,7 @@ def run(rounds, seed, points=(), report=print, settings=FAST, patience_s=40):
     """Random kills, then each point in turn. One Herald and one data folder all the way."""
     rng = random.Random(seed)
     total = Verdict()
-    with tempfile.TemporaryDirectory(prefix="herald-chaos-") as folder:
+    with tempfile.TemporaryDirectory(prefix="rounds-", dir=folder_of_this_run()) as folder:
         simulators = Simulators(folder)
         herald = Herald(folder=folder, simulators=simulators, binary="herald-crash", **settings)
         try:

@@ -12,7 +12,7 @@ def stack():
 @pytest.fixture(scope="session")
 def own_stack():
     """A second stack whose engines may be killed and stopped."""
-    engines = Stack(HERALD_STACK_DIR="build/stack-harmed", HERALD_STACK_PORT=17432).up()
+    engines = Stack(kafka_proxy=17440, HERALD_STACK_DIR="build/stack-harmed", HERALD_STACK_PORT=17432).up()
     yield engines
     engines("down", "--wipe")
 

@@ -1,7 +1,9 @@
 """Each engine gone, slow, or silent: what the client sees, and that all comes back by itself."""
 
+import contextlib
 import threading
 import time
+from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,6 +45,24 @@ def ids_sent(cluster):
         if row["delivery"]:
             count[row["delivery"]] = count.get(row["delivery"], 0) + 1
     return count
+
+
+@contextlib.contextmanager
+def cut_again_and_again(proxy):
+    """Four times a second."""
+    stop = threading.Event()
+
+    def cut():
+        while not stop.wait(0.25):
+            proxy.cut()
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        cutter.join()
 
 
 def test_kafka_gone(own_stack, start_cluster):
@@ -96,6 +116,108 @@ def test_kafka_silent(own_stack, start_cluster):
 
 
 @pytest.fixture
+def kafka(own_stack, start_cluster):
+    """A cluster that reaches Kafka through a proxy: that is the address which the broker tells it."""
+    proxy = own_stack.kafka_through_a_proxy()
+    yield start_cluster(own_stack, proxies={"KAFKA_BOOTSTRAP_SERVERS": proxy}, HERALD_RETRY_BASE_MS=100), proxy
+    proxy.close()
+
+
+def check_answers_while_kafka_is_ill(answers):
+    """Each in time and true; the ids that were accepted, and those that nobody could say it of."""
+    assert max(took for _, took in answers) < 2
+    kinds = Counter((a.status, a.json.get("code")) for a, _ in answers)
+    assert kinds.keys() <= {(202, None), (503, "not_accepted"), (503, "acceptance_unknown")}, kinds
+    assert all("Retry-After" in a.headers for a, _ in answers if a.status == 503)
+    print(dict(kinds), f"slowest {max(took for _, took in answers):.2f} s")
+    return ([a.json["id"] for a, _ in answers if a.status == 202],
+            [a.json["id"] for a, _ in answers if a.json.get("code") == "acceptance_unknown"])
+
+
+def check_each_arrived_once(cluster, accepted, unknown=()):
+    """All that was accepted was sent, once but for an attempt in doubt; of the rest only what was announced."""
+    stories = cluster.wait_all_final(accepted, 60)
+    assert {story["status"] for story in stories.values()} == {"sent"}
+    cluster.wait_idle(60)
+    sent = ids_sent(cluster)
+    assert {delivery.split(".")[0] for delivery in sent} <= {*accepted, *unknown}
+    resent = sum(count - 1 for count in sent.values())
+    told = [cluster.notification(id) for id in (*accepted, *unknown)]
+    in_doubt = sum(a["state"] == "unknown" for s in told for d in s.get("deliveries", []) for a in d["attempts"])
+    assert resent <= in_doubt, "a duplicate that no attempt in doubt explains"
+    print(f"{len(accepted)} accepted, {len(unknown)} unknown, of them sent "
+          f"{len({d.split('.')[0] for d in sent} & set(unknown))}; {resent} sent again, {in_doubt} in doubt")
+
+
+def test_kafka_slow(kafka):
+    """Two seconds a call is longer than anybody who asks is kept waiting."""
+    cluster, proxy = kafka
+    answers = send_for(cluster, 2)
+    proxy.delay = 2.0
+    answers += send_for(cluster, 12)
+    proxy.heal()
+    accepted, unknown = check_answers_while_kafka_is_ill(answers)
+    assert unknown, "it was not slow"
+    id, back = wait_accepting(cluster, 20)
+    print(f"back after {back:.1f} s")
+    assert back < 5
+    check_each_arrived_once(cluster, [*accepted, id], unknown)
+
+
+def test_kafka_half_open(kafka):
+    """Packets are dropped both ways, and no connection breaks."""
+    cluster, proxy = kafka
+    answers = send_for(cluster, 1)
+    api = cluster.processes["api"]
+    proxy.silent = True
+    answers += send_for(cluster, 2)
+    before = memory_kib(api)
+    ill = send_for(cluster, 10)
+    after = memory_kib(api)
+    assert {a.status for a, _ in ill} == {503}
+    assert "log" in cluster.call("GET", "/health").json["parts"]
+    assert cluster.call("GET", "/ready").status == 503
+    assert after - before < 8 * 1024, f"{before} KiB, then {after} KiB"
+    accepted, unknown = check_answers_while_kafka_is_ill(answers + ill)
+    proxy.heal()
+    id, back = wait_accepting(cluster, 20)
+    print(f"back after {back:.1f} s; memory {before} KiB, then {after} KiB")
+    assert back < 5
+    check_each_arrived_once(cluster, [*accepted, id], unknown)
+    for process in cluster.processes.values():
+        assert len(error_lines(process)) < 60, error_lines(process)[:5]
+
+
+def test_kafka_connections_lost(kafka):
+    """What is connected hears nothing more, as behind a firewall that was restarted; new connections are well."""
+    cluster, proxy = kafka
+    answers = send_for(cluster, 1)
+    proxy.lose()
+    begun = time.monotonic()
+    answers += send_for(cluster, 0.01)
+    while answers[-1][0].status != 202 and time.monotonic() < begun + 20:
+        answers += send_for(cluster, 0.01)
+    back = time.monotonic() - begun
+    accepted, unknown = check_answers_while_kafka_is_ill(answers)
+    assert unknown, "the lost connection still answered"
+    assert back < 10
+    check_each_arrived_once(cluster, accepted, unknown)
+    print(f"accepts again {back:.1f} s after the loss, all arrived after {time.monotonic() - begun:.1f} s")
+
+
+def test_kafka_cut_again_and_again(kafka):
+    cluster, proxy = kafka
+    with cut_again_and_again(proxy):
+        answers = send_for(cluster, 8)
+    accepted, unknown = check_answers_while_kafka_is_ill(answers)
+    assert accepted, "nothing was accepted in between"
+    id, back = wait_accepting(cluster, 20)
+    print(f"back after {back:.1f} s")
+    assert back < 5
+    check_each_arrived_once(cluster, [*accepted, id], unknown)
+
+
+@pytest.fixture
 def postgres(own_stack, start_cluster):
     """A cluster that reaches PostgreSQL through a proxy."""
     started = []
@@ -144,36 +266,30 @@ def test_postgres_gone(postgres, way):
 
 
 def test_postgres_slow(postgres):
-    """Two seconds a call: a claim is three round trips."""
+    """Two seconds a call, of which a claim makes two: everything is late, and no try is burnt."""
     cluster, proxy = postgres()
     cluster.wait_final(cluster.send().json["id"])
     cluster.simulators.forget()
-    proxy.delay = 0.65
-    answers = send_for(cluster, 15)
+    proxy.delay = 2.0
+    answers = send_for(cluster, 20)
     assert {a.status for a, _ in answers} == {202}
-    assert cluster.simulators.all_messages(), "nothing went out while it was slow"
+    wait_until(cluster.simulators.all_messages, 20, "a message that goes out while it is slow")
+    time.sleep(10)
+    sent_slowly = len(cluster.simulators.all_messages())
     proxy.heal()
     stories = cluster.wait_all_final([a.json["id"] for a, _ in answers], 60)
+    attempts = Counter(a["state"] for s in stories.values() for d in s["deliveries"] for a in d["attempts"])
+    print(f"{len(answers)} accepted, {sent_slowly} messages sent while it was slow, attempts: {dict(attempts)}")
     assert {story["status"] for story in stories.values()} == {"sent"}
+    assert attempts.keys() == {"accepted"}, "a try was burnt"
     assert set(ids_sent(cluster).values()) == {1}
 
 
 def test_postgres_cut_again_and_again(postgres):
     """A transaction whose answer is lost is repeated, and has no second effect."""
     cluster, proxy = postgres(HERALD_RETRY_BASE_MS=100)
-    stop = threading.Event()
-
-    def cut():
-        while not stop.wait(0.25):
-            proxy.cut()
-
-    cutter = threading.Thread(target=cut)
-    cutter.start()
-    try:
+    with cut_again_and_again(proxy):
         ids = [a.json["id"] for a, _ in send_for(cluster, 8) if a.status == 202]
-    finally:
-        stop.set()
-        cutter.join()
     stories = cluster.wait_all_final(ids, 60)
     assert {story["status"] for story in stories.values()} == {"sent"}
     resent = sum(count - 1 for count in ids_sent(cluster).values())

@@ -180,7 +180,7 @@ def test_a_frozen_part_is_alive_and_goes_on(stack, name):
 
 def test_does_not_become_another_stack_in_silence(stack):
     for arguments, settings in ((["up", "--brokers", "3"], {}), (["up"], {"KAFKA_VERSION": "3.9.2"}),
-                                (["up"], {"HERALD_STACK_PORT": "21000"})):
+                                (["up", "--kafka-proxy", "21000"], {}), (["up"], {"HERALD_STACK_PORT": "21000"})):
         refused = stack.run(*arguments, **settings)
         assert refused.returncode == 1
         assert "was made with" in refused.stderr

@@ -268,14 +268,24 @@ void LogConsumer::commit_soon() {
     std::lock_guard lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     if (!settled_ || now - committed_at_ < options_.commit_every) return;
+    if (awaits_answer_ && now - committed_at_ < 2 * options_.patience) return;
+    if (awaits_answer_) forget_unanswered();
     const auto offsets = unsent_positions();
     if (offsets->cnt == 0) return;
     committed_at_ = now;
+    awaits_answer_ = true;
     rd_kafka_commit(client_.get(), offsets.get(), 1);  // the answer comes to on_commit
+}
+
+/// librdkafka 2.0.2 may never answer a commit whose connection fell silent.
+void LogConsumer::forget_unanswered() {
+    awaits_answer_ = false;
+    for (auto& [partition, holding] : holdings_) holding.sent = holding.stored;
 }
 
 void LogConsumer::commit_now() {
     std::unique_lock lock(mutex_);
+    forget_unanswered();
     const auto offsets = unsent_positions();
     lock.unlock();
     if (offsets->cnt == 0) return;
@@ -290,19 +300,24 @@ void LogConsumer::commit_now() {
 
 void LogConsumer::on_commit(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* offsets,
                             void* opaque) {
-    if (offsets != nullptr) static_cast<LogConsumer*>(opaque)->answered(*offsets, error);
+    auto& consumer = *static_cast<LogConsumer*>(opaque);
+    if (offsets != nullptr) return consumer.answered(*offsets, error);
+    std::lock_guard lock(consumer.mutex_);
+    consumer.forget_unanswered();
 }
 
 void LogConsumer::answered(const rd_kafka_topic_partition_list_t& offsets, rd_kafka_resp_err_t error) {
     std::lock_guard lock(mutex_);
+    awaits_answer_ = false;
     for (int i = 0; i < offsets.cnt; ++i) {
         const auto& entry = offsets.elems[i];
         const auto found = holdings_.find(entry.partition);
         if (found == holdings_.end()) continue;
         auto& holding = found->second;
         const bool stored = error == RD_KAFKA_RESP_ERR_NO_ERROR && entry.err == RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (stored) holding.stored = std::max(holding.stored, entry.offset);
-        else holding.sent = holding.stored;
+        // A late answer may have put an older position in the place of a newer one.
+        if (stored) holding.stored = entry.offset;
+        holding.sent = holding.stored;
     }
 }
 

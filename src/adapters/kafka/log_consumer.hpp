@@ -71,6 +71,7 @@ private:
     std::vector<LogRecord> take_withheld(std::size_t max);
     void tell_expired();
     Partitions unsent_positions();
+    void forget_unanswered();
     void answered(const rd_kafka_topic_partition_list_t& offsets, rd_kafka_resp_err_t error);
 
     const KafkaLogOptions options_;
@@ -88,7 +89,8 @@ private:
     std::deque<LogRecord> withheld_;
     std::optional<Error> illness_;  ///< to be told by the next poll that finds nothing
     std::chrono::steady_clock::time_point committed_at_{};
-    std::int64_t expired_ = 0;  ///< records that nobody read and nobody will; not told yet
+    bool awaits_answer_ = false;  ///< to the commit of that time
+    std::int64_t expired_ = 0;    ///< records that nobody read and nobody will; not told yet
 
     Client client_;
 };

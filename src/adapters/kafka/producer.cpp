@@ -4,19 +4,20 @@
 #include <array>
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include "base/crash_point.hpp"
 #include "base/crypto.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 namespace herald::kafka {
 namespace {
 
-/// A record reaches the log within 5 minutes of its append or never (formats.md, Bounds): this, and once
-/// more this after a replacement of the producer, for what was younger than `kProducedAgain` then.
+/// A record reaches the log within 5 minutes of its append or never (formats.md, Bounds): librdkafka has this
+/// long for it, from the time when it is given to it. It is given to it, or after a replacement of the
+/// producer given to it again, only while it is younger than `kGivenWithin`.
 constexpr Millis kMessageTimeout = std::chrono::seconds(270);
-constexpr Millis kProducedAgain = std::chrono::seconds(30);
+constexpr Millis kGivenWithin = std::chrono::seconds(30);
 constexpr Millis kServe{100};
 constexpr Millis kDrainBroken{3000};
 constexpr Millis kRebuildPause{1000};
@@ -28,7 +29,7 @@ Properties producer_properties(const KafkaLogOptions& options) {
     return {
         {"enable.idempotence", "true"},
         {"acks", "all"},
-        {"linger.ms", "3"},
+        {"linger.ms", "1"},
         {"compression.type", "lz4"},
         {"partitioner", "murmur2_random"},
         {"request.timeout.ms", "5000"},
@@ -68,7 +69,8 @@ rd_kafka_topic_t* Producer::Handle::topic(const std::string& name) {
     auto& found = topics[name];
     if (!found) {
         auto* conf = rd_kafka_default_topic_conf_dup(client.get());
-        if (gather_requests && name.find("requests.") != std::string::npos)
+        const auto is_of = [&name](const char* topics) { return name.find(topics) != std::string::npos; };
+        if (gather_requests && (is_of("requests.") || is_of("deliveries.")))
             rd_kafka_topic_conf_set_partitioner_cb(conf, place_by_moment);
         found.reset(rd_kafka_topic_new(client.get(), name.c_str(), conf));  // takes conf over
     }
@@ -118,6 +120,7 @@ void Producer::append(std::vector<NewRecord> records, std::function<void(Status)
     append->at = options_.clock->now();
     for (const auto& record : append->records) append->bytes += weight_of(record);
     for (std::size_t i = 0; i < append->open; ++i) append->slots.push_back({append.get(), i});
+    append->gathered = is_gathered(*append);
 
     std::shared_lock handle(handle_mutex_);
     {
@@ -131,6 +134,14 @@ void Producer::append(std::vector<NewRecord> records, std::function<void(Status)
             records_ += static_cast<std::int64_t>(append->open);
             bytes_ += append->bytes;
             append->sequence = ++sequence_;
+            if (append->gathered) {
+                if (gathered_out_ > 0) {
+                    gathered_.push_back(append.release());
+                    return;
+                }
+                ++gathered_out_;
+                ++batches_;
+            }
             if (rebuilding_) {
                 waiting_.push_back(append.release());
                 return;
@@ -155,6 +166,13 @@ Status Producer::admit(const Append& append) {
         return fail(ErrorCode::busy, "append to the log: its queue is full");
     }
     return {};
+}
+
+/// One batch of requests is out at a time, and those that come meanwhile are the next: while as many of
+/// librdkafka's requests are in flight as may be (5, for idempotence) and records wait in it for one of them
+/// to end, its thread does not sleep (2.0.2: rd_kafka_producer_serve_toppar asks to be woken at once).
+bool Producer::is_gathered(const Append& append) const {
+    return options_.gather_requests && std::any_of(append.records.begin(), append.records.end(), is_request);
 }
 
 /// The append may be gone when its last record has been handed over.
@@ -227,7 +245,7 @@ Status Producer::ping() const {
 }
 
 void Producer::run() {
-    pthread_setname_np(pthread_self(), "kafka-log");
+    name_this_thread("kafka.log");
     while (!stop_) {
         serve(kServe);
         if (handle_->broken && std::chrono::steady_clock::now() >= next_rebuild_) rebuild();
@@ -267,7 +285,7 @@ void Producer::settle(Slot& slot, rd_kafka_resp_err_t error) {
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         const bool fatal =
             rd_kafka_fatal_error(handle_->client.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
-        const bool young = std::chrono::steady_clock::now() - append.since < kProducedAgain;
+        const bool young = std::chrono::steady_clock::now() - append.since < kGivenWithin;
         if (fatal) handle_->broken = true;
         if (fatal && young && !give_up_) {
             again_.push_back(&slot);
@@ -294,6 +312,7 @@ void Producer::answer_finished() {
         for (const auto& append : finished) {
             records_ -= static_cast<std::int64_t>(append->records.size());
             bytes_ -= append->bytes;
+            gathered_out_ -= append->gathered ? 1 : 0;
         }
         if (records_ == 0) stalled_since_ = 0;
     }
@@ -301,7 +320,31 @@ void Producer::answer_finished() {
         return append->verdict && std::any_of(append->records.begin(), append->records.end(), is_request);
     });
     if (requests) crash_point("appended");
+    produce_gathered();
     answer(finished);
+}
+
+void Producer::produce_gathered() {
+    std::vector<Append*> batch;
+    {
+        std::lock_guard lock(mutex_);
+        if (gathered_.empty() || gathered_out_ > 0 || rebuilding_) return;
+        batch.swap(gathered_);
+        gathered_out_ = batch.size();
+    }
+    ++batches_;
+    const auto now = std::chrono::steady_clock::now();
+    for (auto* append : batch) {
+        if (now - append->since < kGivenWithin) {
+            produce(*append);
+            continue;
+        }
+        // Nothing of it is in the log.
+        auto* slot = append->slots.data();
+        for (auto left = append->slots.size(); left > 0; --left, ++slot) {
+            settle(*slot, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+        }
+    }
 }
 
 void Producer::answer(std::vector<std::unique_ptr<Append>>& appends) {
@@ -364,12 +407,13 @@ void Producer::produce_again() {
             waiting.swap(waiting_);
             if (waiting.empty()) {
                 rebuilding_ = false;
-                return;
+                break;
             }
         }
         for (auto* append : waiting) produce(*append);
         waiting.clear();
     }
+    produce_gathered();
 }
 
 /// Closing has waited long enough: the rest may be in the log or not.
@@ -379,6 +423,9 @@ void Producer::give_up() {
     {
         std::lock_guard lock(mutex_);
         waiting.swap(waiting_);
+        gathered_out_ += gathered_.size();
+        waiting.insert(waiting.end(), gathered_.begin(), gathered_.end());
+        gathered_.clear();
     }
     for (auto* append : waiting) {
         for (auto& slot : append->slots) again_.push_back(&slot);

@@ -40,8 +40,9 @@ public:
     struct Counts {
         std::int64_t records = 0;   ///< acknowledged
         std::int64_t rebuilds = 0;  ///< broken producers that were replaced
+        std::int64_t batches = 0;   ///< of gathered requests
     };
-    Counts counts() const { return {acknowledged_, rebuilds_}; }
+    Counts counts() const { return {acknowledged_, rebuilds_, batches_}; }
 
 private:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -57,6 +58,7 @@ private:
         std::function<void(Status)> done;
         Status verdict;
         std::int64_t bytes = 0;
+        bool gathered = false;  ///< waits for its turn behind others of its kind
         std::uint64_t sequence = 0;
         SteadyTime since{};
         TimePoint at{};
@@ -85,6 +87,7 @@ private:
     static void on_error(rd_kafka_t*, int code, const char* reason, void* opaque);
 
     Status admit(const Append& append);
+    bool is_gathered(const Append& append) const;
     void produce(Append& append);
     void produce(Slot& slot);
     void wake();
@@ -94,6 +97,7 @@ private:
     void serve(Millis wait);
     void settle(Slot& slot, rd_kafka_resp_err_t error);
     void answer_finished();
+    void produce_gathered();
     void answer(std::vector<std::unique_ptr<Append>>& appends);
     void rebuild();
     void drain(Handle& broken);
@@ -113,6 +117,8 @@ private:
     std::size_t unanswered_ = 0;                    ///< appends whose `done` has not returned
     std::vector<std::unique_ptr<Append>> refused_;  ///< to be answered on the log's thread
     std::vector<Append*> waiting_;                  ///< came while the producer was being replaced
+    std::size_t gathered_out_ = 0;                  ///< gathered appends that librdkafka has
+    std::vector<Append*> gathered_;                 ///< the next batch of those
     std::vector<Unsent> unsent_;                    ///< what librdkafka did not take
     std::condition_variable drained_;
 
@@ -123,6 +129,7 @@ private:
 
     std::atomic<std::int64_t> acknowledged_{0};
     std::atomic<std::int64_t> rebuilds_{0};
+    std::atomic<std::int64_t> batches_{0};
     std::atomic<SteadyTime::rep> stalled_since_{0};  ///< 0: nothing waits
     std::atomic<bool> stop_{false};
     std::atomic<bool> give_up_{false};

@@ -138,6 +138,83 @@ TEST_F(ProducerTest, ClosesWhileItIsBeingReplaced) {
     EXPECT_EQ(answered, 50);
 }
 
+/// The requests of the tests of `gather_requests`.
+class GatheringProducerTest : public ProducerTest {
+protected:
+    GatheringProducerTest() { options_.gather_requests = true; }
+
+    std::vector<std::future<Status>> append_each(int count) {
+        std::vector<std::future<Status>> answers;
+        for (int i = 0; i < count; ++i) answers.push_back(append(1));
+        return answers;
+    }
+};
+
+TEST_F(GatheringProducerTest, RequestsThatComeWhileABatchIsOutAreTheNextBatch) {
+    open();
+    cluster_.stop();
+    auto answers = append_each(21);
+    cluster_.start();
+    for (auto& answer : answers) EXPECT_TRUE(answer.get());
+    EXPECT_EQ(producer_->counts().records, 21);
+    EXPECT_EQ(producer_->counts().batches, 2);
+}
+
+TEST_F(GatheringProducerTest, OtherRecordsDoNotWaitForTheBatchThatIsOut) {
+    open();
+    ASSERT_TRUE(append(1).get());
+    cluster_.slow_down(Millis{200});
+    std::vector<std::string> order;  // of the log's thread
+    std::promise<void> both;
+    const auto append_as = [&](const std::string& name, const std::string& topic) {
+        producer_->append({NewRecord{topic, "a", "1", ""}},
+                          [&, name](const Status& status) {
+                              EXPECT_TRUE(status);
+                              order.push_back(name);
+                              if (order.size() == 3) both.set_value();
+                          },
+                          {});
+    };
+    append_as("out", "requests.normal");
+    append_as("next", "requests.normal");
+    append_as("event", "events");
+    both.get_future().wait();
+    EXPECT_EQ(order.back(), "next");
+}
+
+TEST_F(GatheringProducerTest, WhatWaitsForItsTurnCountsInTheQueue) {
+    options_.queue_max_records = 10;
+    open();
+    cluster_.stop();
+    auto out = append(1);
+    auto next = append(9);
+    EXPECT_EQ(code(append(1)), ErrorCode::busy);
+    cluster_.start();
+    EXPECT_TRUE(out.get());
+    EXPECT_TRUE(next.get());
+    EXPECT_TRUE(append(10).get());
+}
+
+TEST_F(GatheringProducerTest, WhatWaitsForItsTurnWhileTheProducerIsReplacedIsProducedByTheNext) {
+    open();
+    ASSERT_TRUE(append(1).get());
+    cluster_.fail_produce(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, 1);
+    auto answers = append_each(20);
+    for (auto& answer : answers) EXPECT_TRUE(answer.get());
+    EXPECT_EQ(producer_->counts().records, 21);
+    EXPECT_EQ(producer_->counts().rebuilds, 1);
+    EXPECT_TRUE(append(1).get());
+}
+
+TEST_F(GatheringProducerTest, AnswersWhatWaitsForItsTurnWhenItCloses) {
+    options_.close_within = Millis{200};
+    open();
+    cluster_.stop();
+    auto answers = append_each(3);
+    producer_->close();
+    for (auto& answer : answers) EXPECT_EQ(code(std::move(answer)), ErrorCode::closed);
+}
+
 TEST_F(ProducerTest, IsIllWhileNothingIsAcknowledged) {
     open();
     EXPECT_TRUE(producer_->ping());

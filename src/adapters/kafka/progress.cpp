@@ -4,9 +4,9 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include "adapters/kafka/log_consumer.hpp"
+#include "base/thread_name.hpp"
 
 namespace herald::kafka {
 namespace {
@@ -54,7 +54,7 @@ void Progress::stop() {
 }
 
 void Progress::run() {
-    pthread_setname_np(pthread_self(), "kafka-progress");
+    name_this_thread("kafka.progress");
     for (;;) {
         const auto next = steady_now() + options_.look_every;
         auto status = look();

@@ -16,8 +16,8 @@ namespace {
 
 using namespace kafka;
 
-constexpr Millis kOperation{15'000};
-constexpr Millis kUsableWithin{15'000};
+constexpr Millis kOperation{60'000};
+constexpr Millis kUsableWithin{60'000};
 
 struct ClusterState {
     int brokers = 0;
@@ -89,6 +89,7 @@ Result<Event> answer(rd_kafka_t& client, rd_kafka_admin_op_t operation, const st
 template <class T>
 std::vector<typename T::pointer> raw(const std::vector<T>& owned) {
     std::vector<typename T::pointer> pointers;
+    pointers.reserve(owned.size());
     for (const auto& one : owned) pointers.push_back(one.get());
     return pointers;
 }
@@ -127,6 +128,7 @@ Result<std::vector<NewTopic>> new_topics(const KafkaLogOptions& options, const K
 Result<std::map<std::string, TopicSettings>> settings_of(rd_kafka_t& client,
                                                          const std::vector<std::string>& topics) {
     std::vector<ConfigResource> asked;
+    asked.reserve(topics.size());
     for (const auto& topic : topics)
         asked.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
     auto resources = raw(asked);
@@ -213,6 +215,7 @@ Status delete_topics(const KafkaLogOptions& options, const std::vector<std::stri
     const auto client = admin(options);
     if (!client) return fail(client.error());
     std::vector<DeleteTopic> topics;
+    topics.reserve(names.size());
     for (const auto& name : names)
         topics.emplace_back(rd_kafka_DeleteTopic_new((options.topic_prefix + name).c_str()));
     auto pointers = raw(topics);

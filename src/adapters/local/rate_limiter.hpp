@@ -1,16 +1,15 @@
 #pragma once
 
-#include <chrono>
 #include <mutex>
 #include <string>
 #include <unordered_map>
 
 #include "base/clock.hpp"
-#include "ports/rate_limiter.hpp"
+#include "ports/gcra.hpp"
 
 namespace herald {
 
-/// GCRA within one process: per bucket, one moment says everything. Thread-safe.
+/// Buckets within one process. Thread-safe.
 class LocalRateLimiter final : public RateLimiter {
 public:
     /// `clock` must outlive this; only its uptime is read.
@@ -20,15 +19,12 @@ public:
     void give_back(const std::string& bucket, Rate rate, int tokens) override;
 
 private:
-    using Nanos = std::chrono::nanoseconds;
-
     void forget_full_buckets(Nanos now);
 
     const Clock& clock_;
     std::mutex mutex_;
-    /// The theoretical arrival time: when the bucket will be full again, by the clock's uptime. A bucket that
-    /// is not here, or whose moment has passed, is full.
-    std::unordered_map<std::string, Nanos> full_at_;
+    /// By the clock's uptime. A bucket that is not here is full.
+    std::unordered_map<std::string, LocalBucket> buckets_;
 };
 
 }  // namespace herald

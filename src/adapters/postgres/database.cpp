@@ -67,9 +67,21 @@ std::int64_t Transaction::epoch() {
     return epoch_;
 }
 
+std::optional<TimePoint> Transaction::test_time() const {
+    return test_clock_ ? std::optional(test_clock_->now()) : std::nullopt;
+}
+
+Millis Transaction::uptime() const { return test_clock_ ? test_clock_->uptime() : SystemClock().uptime(); }
+
 void Transaction::commit() {
+    if (finished_) return;
     queue("COMMIT");
-    flush();
+    try {
+        flush();
+    } catch (const DatabaseError& error) {
+        if (!error.sqlstate.empty()) throw;
+        throw DatabaseError(ErrorCode::timeout, "", error.what());
+    }
     finished_ = true;
 }
 

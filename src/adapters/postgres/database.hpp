@@ -45,8 +45,13 @@ public:
     /// round trip; asked earlier they make one.
     TimePoint now();
     std::int64_t epoch();
+    /// What a test's clock shows at present; nothing when the store's clock is the server's.
+    std::optional<TimePoint> test_time() const;
+    /// Of this machine.
+    Millis uptime() const;
 
-    /// An error of the commit itself leaves open whether it took place.
+    /// `timeout`: no answer came, and it may have taken place. Made by itself after the work of
+    /// `Database::write`; work that wants to see what becomes of its last statements makes it.
     void commit();
 
 private:

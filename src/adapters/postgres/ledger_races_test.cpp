@@ -76,6 +76,22 @@ TEST_F(LedgerRacesTest, OfTwoFirstClaimsOneGetsTheDelivery) {
                 UnorderedElementsAre(ClaimVerdict::claimed, ClaimVerdict::busy));
 }
 
+TEST_F(LedgerRacesTest, WhatAClaimWaitedForItsLockIsNotTakenFromItsLease) {
+    claim(*a_, 1);
+    ASSERT_TRUE(settle(*a_, settle_retrying(make_delivery_id(1), 1, AttemptState::deferred, clock_.now(),
+                                            clock_.now()))
+                    .raised);
+    other_.run("SELECT FROM deliveries FOR UPDATE");
+    auto waiting = std::async([&] { return claim(*a_, 2, 2); });
+    other_.wait_until_it_is_in_the_way();
+    clock_.advance(seconds(6));
+    other_.rollback();
+    const auto claimed = waiting.get();
+    EXPECT_EQ(claimed.verdict, ClaimVerdict::claimed);
+    EXPECT_EQ(claimed.asked_at, clock_.uptime());
+    EXPECT_EQ(claim(*b_, 3, 2).lease_until, clock_.now() + seconds(15));
+}
+
 TEST_F(LedgerRacesTest, AFirstClaimThatComesSecondIsToldUntilWhenToWait) {
     other_.run(insert_row("sending", "begun"));
     auto claimed = std::async([&] { return claim(*a_, 1); });

@@ -65,15 +65,46 @@ public:
     ClaimBatch(Transaction& transaction, std::span<const ClaimRequest> requests, ClaimToken token)
         : transaction_(transaction), requests_(requests), token_(token), results_(requests.size()) {}
 
+    /// Two round trips: the rows are written together with the commit. Nothing when a row stood where a first
+    /// claim would have put its own.
+    std::optional<std::vector<ClaimResult>> claim_what_is_new() {
+        decide_all();
+        if (!doubtful_.empty()) return claim_the_rest();
+        try {
+            write(WhereOneStands::fail);
+            transaction_.commit();
+        } catch (const DatabaseError& error) {
+            if (error.sqlstate != kRowStands) throw;
+            return std::nullopt;  // the transaction has failed: its end rolls it back
+        }
+        return take_results();
+    }
+
     std::vector<ClaimResult> claim() {
-        load();
-        for (std::size_t i = 0; i < requests_.size(); ++i) decide(i);
-        write();
-        if (!doubtful_.empty()) decide_again();
-        return std::move(results_);
+        decide_all();
+        return claim_the_rest();
     }
 
 private:
+    void decide_all() {
+        load();
+        for (std::size_t i = 0; i < requests_.size(); ++i) decide(i);
+    }
+
+    std::vector<ClaimResult> claim_the_rest() {
+        const auto inserted = write(WhereOneStands::leave);
+        if (inserted) {
+            transaction_.flush();
+            // Somebody's claim or cancel had inserted a row, or did so first: the insert has waited for their
+            // commit. Our own rows answer to our own token.
+            if (transaction_.take(*inserted).affected() < added_.size()) {
+                for (const auto& [id, stored] : added_) doubtful_.insert(id);
+            }
+        }
+        if (!doubtful_.empty()) decide_again();
+        return take_results();
+    }
+
     void load() {
         DeliveryIds all, begun;
         for (const auto& request : requests_) {
@@ -132,16 +163,13 @@ private:
         }
     }
 
-    void write() {
+    /// Queues it. The leases begin when it arrives, so not before now.
+    std::optional<Ticket> write(WhereOneStands where_one_stands) {
+        asked_at_ = transaction_.uptime();
         save_older_attempts(transaction_, retired_);
-        update_deliveries(transaction_, changed_);
-        if (added_.empty()) return;
-        const auto ticket = insert_deliveries(transaction_, added_);
-        transaction_.flush();
-        if (transaction_.take(ticket).affected() == added_.size()) return;
-        // Somebody's claim or cancel had inserted a row, or did so first: the insert has waited for their
-        // commit. Our own rows answer to our own token.
-        for (const auto& [id, stored] : added_) doubtful_.insert(id);
+        update_deliveries(transaction_, changed_, Leases::begin);
+        if (added_.empty()) return std::nullopt;
+        return insert_deliveries(transaction_, added_, Leases::begin, where_one_stands);
     }
 
     /// What a first claim did not insert, against the rows that stand.
@@ -161,13 +189,19 @@ private:
         }
         CHECK(added_.empty());
         save_older_attempts(transaction_, retired_);
-        update_deliveries(transaction_, changed_);
+        update_deliveries(transaction_, changed_, Leases::begin);
+    }
+
+    std::vector<ClaimResult> take_results() {
+        for (auto& result : results_) result.asked_at = asked_at_;
+        return std::move(results_);
     }
 
     Transaction& transaction_;
     const std::span<const ClaimRequest> requests_;
     const ClaimToken token_;
     std::vector<ClaimResult> results_;
+    Millis asked_at_{};
     std::optional<Surroundings> surroundings_;
     DeliveryRows rows_;
     DeliveryIds older_unknown_;
@@ -237,8 +271,8 @@ private:
 /// What settlements bring besides their attempt.
 class Effects {
 public:
-    void add(const DeliveryRow& row, const Settlement& settlement) {
-        if (wants_retry(row, settlement)) timers_.push_back(*settlement.retry);
+    void add(const DeliveryRow& row, const Settlement& settlement, TimePoint now) {
+        if (wants_retry(row, settlement)) timers_.push_back(retry_of(settlement, now));
         if (settlement.remove_device) devices_.push_back(&settlement);
         if (settlement.suppress) suppressions_.push_back(&settlement);
     }
@@ -369,9 +403,14 @@ private:
 Result<std::vector<ClaimResult>> PostgresStore::claim(std::span<const ClaimRequest> requests,
                                                       ClaimToken token) {
     if (requests.empty()) return std::vector<ClaimResult>{};
-    return database_.write("claim deliveries", [&](Transaction& transaction) {
-        return ClaimBatch(transaction, requests, token).claim();
+    constexpr auto kDoing = "claim deliveries";
+    auto claims = database_.write(kDoing, [&](Transaction& transaction) {
+        return ClaimBatch(transaction, requests, token).claim_what_is_new();
     });
+    if (!claims) return fail(claims.error());
+    if (*claims) return **std::move(claims);
+    return database_.write(
+        kDoing, [&](Transaction& transaction) { return ClaimBatch(transaction, requests, token).claim(); });
 }
 
 Result<std::vector<SettleResult>> PostgresStore::settle(std::span<const Settlement> settlements) {
@@ -384,7 +423,7 @@ Result<std::vector<SettleResult>> PostgresStore::settle(std::span<const Settleme
         for (const auto& one : settlements) {
             const auto raise = [&](DeliveryRow& row, AttemptRow& attempt) {
                 if (!settle_attempt(row, attempt, one)) return false;
-                effects.add(row, one);
+                effects.add(row, one, transaction.now());
                 return true;
             };
             results.push_back(attempts.apply(one.tenant, one.delivery, one.attempt, raise));

@@ -294,6 +294,7 @@ std::map<KeyOf, IdempotencyRow> bind_all(Transaction& transaction, std::span<con
     }
     if (bound.empty()) return bound;
     std::vector<IdempotencyRow> rows;
+    rows.reserve(bound.size());
     for (const auto& [key, row] : bound) rows.push_back(row);
     for (auto& row : bind_keys(transaction, rows)) {
         KeyOf key{row.tenant, row.key};

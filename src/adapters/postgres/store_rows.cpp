@@ -264,43 +264,49 @@ DeliveryRows read_deliveries(const Rows& rows) {
 
 namespace {
 
-std::string insert_statement(std::string_view on_conflict) {
-    return fmt::format(
-        "INSERT INTO deliveries (id, step, ordinal, token, lease_until, begun_at, ended_at, closed_at, epoch,"
-        " attempt, tries, tenant, state, verdict, best, attempt_state, account, reason, attempt_reason,"
-        " reference) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-        " $16, $17, $18, $19, $20) ON CONFLICT {}",
-        on_conflict);
-}
+/// What has passed since $21 is added to the leases; a test says in $22 what time it is.
+constexpr std::string_view kInsert =
+    "INSERT INTO deliveries (id, step, ordinal, token, lease_until, begun_at, ended_at, closed_at, epoch,"
+    " attempt, tries, tenant, state, verdict, best, attempt_state, account, reason, attempt_reason,"
+    " reference) SELECT id, step, ordinal, token, lease_until + (SELECT coalesce(coalesce($22,"
+    " (extract(epoch FROM statement_timestamp()) * 1000)::bigint) - $21, 0)), begun_at, ended_at, closed_at,"
+    " epoch, attempt, tries, tenant, state, verdict, best, attempt_state, account, reason, attempt_reason,"
+    " reference FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
+    " $19, $20) AS r (id, step, ordinal, token, lease_until, begun_at, ended_at, closed_at, epoch, attempt,"
+    " tries, tenant, state, verdict, best, attempt_state, account, reason, attempt_reason, reference)";
 
-Ticket queue_rows(Transaction& transaction, std::string_view sql, const DeliveryRows& rows) {
+Ticket queue_rows(Transaction& transaction, std::string_view sql, const DeliveryRows& rows, Leases leases) {
     DeliveryArrays a(rows);
     return transaction.queue(
         sql, std::move(a.ids), std::move(a.steps), std::move(a.ordinals), std::move(a.tokens),
         std::move(a.leases), std::move(a.begun), std::move(a.ended), std::move(a.closed), std::move(a.epochs),
         std::move(a.attempts), std::move(a.tries), std::move(a.tenants), std::move(a.states),
         std::move(a.verdicts), std::move(a.bests), std::move(a.attempt_states), std::move(a.accounts),
-        std::move(a.reasons), std::move(a.attempt_reasons), std::move(a.references));
+        std::move(a.reasons), std::move(a.attempt_reasons), std::move(a.references),
+        leases == Leases::begin ? std::optional(transaction.now()) : std::nullopt, transaction.test_time());
 }
 
 }  // namespace
 
-Ticket insert_deliveries(Transaction& transaction, const DeliveryRows& rows) {
-    static const auto kSql = insert_statement("DO NOTHING");
-    return queue_rows(transaction, kSql, rows);
+Ticket insert_deliveries(Transaction& transaction, const DeliveryRows& rows, Leases leases,
+                         WhereOneStands where_one_stands) {
+    static const auto kLeaving = fmt::format("{} ON CONFLICT DO NOTHING", kInsert);
+    return queue_rows(transaction, where_one_stands == WhereOneStands::leave ? kLeaving : kInsert, rows,
+                      leases);
 }
 
 /// As an insert that meets its own row: it finds the day and the row by itself, where an UPDATE would have to
 /// be joined.
-void update_deliveries(Transaction& transaction, const DeliveryRows& rows) {
-    static const auto kSql = insert_statement(
-        "(id, step, ordinal) DO UPDATE SET token = excluded.token, lease_until = excluded.lease_until,"
-        " begun_at = excluded.begun_at, ended_at = excluded.ended_at, closed_at = excluded.closed_at,"
-        " epoch = excluded.epoch, attempt = excluded.attempt, tries = excluded.tries, state = excluded.state,"
-        " verdict = excluded.verdict, best = excluded.best, attempt_state = excluded.attempt_state,"
-        " account = excluded.account, reason = excluded.reason, attempt_reason = excluded.attempt_reason,"
-        " reference = excluded.reference");
-    if (!rows.empty()) queue_rows(transaction, kSql, rows);
+void update_deliveries(Transaction& transaction, const DeliveryRows& rows, Leases leases) {
+    static const auto kSql = fmt::format(
+        "{} ON CONFLICT (id, step, ordinal) DO UPDATE SET token = excluded.token,"
+        " lease_until = excluded.lease_until, begun_at = excluded.begun_at, ended_at = excluded.ended_at,"
+        " closed_at = excluded.closed_at, epoch = excluded.epoch, attempt = excluded.attempt,"
+        " tries = excluded.tries, state = excluded.state, verdict = excluded.verdict, best = excluded.best,"
+        " attempt_state = excluded.attempt_state, account = excluded.account, reason = excluded.reason,"
+        " attempt_reason = excluded.attempt_reason, reference = excluded.reference",
+        kInsert);
+    if (!rows.empty()) queue_rows(transaction, kSql, rows, leases);
 }
 
 Ticket queue_older_attempts(Transaction& transaction, const NotificationIds& ids) {

@@ -63,11 +63,21 @@ Ticket lock_deliveries(Transaction& transaction, const DeliveryIds& ids);
 Ticket queue_all_deliveries(Transaction& transaction, const NotificationIds& ids, Lock lock);
 DeliveryRows read_deliveries(const Rows& rows);
 
-/// Queues what is new. A row that somebody else inserts meanwhile stays as theirs, and is not counted in the
-/// ticket's `affected`: the statement waits for their commit, and the next one reads their row.
-Ticket insert_deliveries(Transaction& transaction, const DeliveryRows& rows);
+/// Whether the rows are claims, whose leases begin with the statement that writes them, not with the
+/// transaction.
+enum class Leases { stand, begin };
+/// What becomes of a new row where somebody else's stands.
+enum class WhereOneStands {
+    leave,  ///< it is not written, and not counted in the ticket's `affected`
+    fail,   ///< kRowStands
+};
+inline constexpr std::string_view kRowStands = "23505";  ///< the SQLSTATE unique_violation
+/// Queues what is new. The statement waits for the commit of whoever inserts the same row, and the next one
+/// reads their row.
+Ticket insert_deliveries(Transaction& transaction, const DeliveryRows& rows, Leases leases = Leases::stand,
+                         WhereOneStands where_one_stands = WhereOneStands::leave);
 /// Queues what was read under a lock.
-void update_deliveries(Transaction& transaction, const DeliveryRows& rows);
+void update_deliveries(Transaction& transaction, const DeliveryRows& rows, Leases leases = Leases::stand);
 
 /// The attempts before the newest, oldest first.
 using OlderAttempts = std::map<DeliveryId, std::vector<AttemptRow>>;

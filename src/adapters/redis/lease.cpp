@@ -5,25 +5,14 @@
 namespace herald::redis {
 namespace {
 
-/// One token a day is the slowest there is, or the arithmetic would overflow.
-constexpr double kSlowest = 1.0 / 86'400;
 /// A lease is for as long as the burst of a bucket lasts.
 constexpr Nanos kWindow = std::chrono::milliseconds(50);
 
-double per_second(Rate rate) { return std::clamp(rate.per_second, kSlowest, 1e9); }
-
 }  // namespace
-
-Gcra Gcra::of(Rate rate) { return {Nanos{static_cast<std::int64_t>(1e9 / per_second(rate))}, rate.burst()}; }
-
-int Gcra::tokens_there(Nanos full_at, Nanos now) const {
-    const auto there = (capacity() - std::max(full_at - now, Nanos{0})) / interval;
-    return static_cast<int>(std::max<std::int64_t>(there, 0));
-}
 
 void Lease::set_rate(Rate rate) {
     gcra_ = Gcra::of(rate);
-    interval_us_ = 1e6 / per_second(rate);
+    interval_us_ = 1e6 / bounded_per_second(rate);
 }
 
 int Lease::usable(Nanos now) const {
@@ -85,18 +74,5 @@ void Lease::note_use(int tokens, Nanos now) {
     }
     used_ += tokens;
 }
-
-void LocalShare::begin(Rate share, Nanos now) { full_at_ = now + Gcra::of(share).capacity(); }
-
-Tokens LocalShare::take(Rate share, int wanted, Nanos now) {
-    const auto gcra = Gcra::of(share);
-    full_at_ = std::clamp(full_at_, now, now + gcra.capacity());
-    const int granted = std::min(gcra.tokens_there(full_at_, now), wanted);
-    full_at_ += gcra.interval * granted;
-    if (granted == wanted) return {granted, Millis{0}};
-    return {granted, std::chrono::ceil<Millis>(full_at_ + gcra.interval - gcra.capacity() - now)};
-}
-
-void LocalShare::give_back(Rate share, int tokens) { full_at_ -= Gcra::of(share).interval * tokens; }
 
 }  // namespace herald::redis

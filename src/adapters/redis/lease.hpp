@@ -1,24 +1,9 @@
 #pragma once
 
-#include <chrono>
-
 #include "adapters/redis/scripts.hpp"
-#include "ports/rate_limiter.hpp"
+#include "ports/gcra.hpp"
 
 namespace herald::redis {
-
-using Nanos = std::chrono::nanoseconds;
-
-/// GCRA: the one moment at which a bucket will be full again says how many tokens it holds.
-struct Gcra {
-    Nanos interval{1};  ///< from one token to the next
-    int burst = 1;
-
-    static Gcra of(Rate rate);
-
-    Nanos capacity() const { return interval * burst; }
-    int tokens_there(Nanos full_at, Nanos now) const;
-};
 
 /// What one process holds of a bucket in Redis: tokens taken ahead, so that `take` needs no round trip.
 /// The bucket fills while they lie here, so tokens are usable only as far as they and what the bucket surely
@@ -60,18 +45,6 @@ private:
     Nanos window_began_{0};
     int used_ = 0;
     int used_before_ = 0;
-};
-
-/// What one of several processes may use of a bucket while Redis is away. Not thread-safe.
-class LocalShare {
-public:
-    /// Begins empty: Redis granted the burst a moment ago.
-    void begin(Rate share, Nanos now);
-    Tokens take(Rate share, int wanted, Nanos now);
-    void give_back(Rate share, int tokens);
-
-private:
-    Nanos full_at_{0};
 };
 
 }  // namespace herald::redis

@@ -101,30 +101,5 @@ TEST_F(LeaseTest, TakesBackNoMoreThanTheBucketLacks) {
     EXPECT_EQ(lease.take(20, kStart + 15ms), 5);
 }
 
-TEST(LocalShare, BeginsEmpty) {
-    LocalShare share;
-    share.begin(Rate{1000}, kStart);
-    const auto tokens = share.take(Rate{1000}, 10, kStart);
-    EXPECT_EQ(tokens.granted, 0);
-    EXPECT_EQ(tokens.wait, Millis{1});
-}
-
-TEST(LocalShare, HasItsRateAndItsBurst) {
-    LocalShare share;
-    share.begin(Rate{200}, kStart);
-    int total = 0;
-    for (auto now = kStart; now <= kStart + 1s; now += 1ms) total += share.take(Rate{200}, 3, now).granted;
-    EXPECT_EQ(total, 200);
-    EXPECT_EQ(share.take(Rate{200}, 1000, kStart + 1h).granted, 10);
-}
-
-TEST(LocalShare, TakesBack) {
-    LocalShare share;
-    share.begin(Rate{200}, kStart);
-    EXPECT_EQ(share.take(Rate{200}, 10, kStart + 1s).granted, 10);
-    share.give_back(Rate{200}, 4);
-    EXPECT_EQ(share.take(Rate{200}, 10, kStart + 1s).granted, 4);
-}
-
 }  // namespace
 }  // namespace herald::redis

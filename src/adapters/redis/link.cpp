@@ -35,7 +35,8 @@ void Link::connect() {
 /// All at once: the answers come in one round trip.
 void Link::introduce() {
     const auto call = [this](const Words& words, std::function<void(const Reply&)> then) {
-        connection_->call(words, [this, attempt = attempt_, name = words[0], then](Result<Reply> reply) {
+        connection_->call(words, [this, attempt = attempt_, name = words[0],
+                                  then = std::move(then)](const Result<Reply>& reply) {
             if (!reply || attempt != attempt_) return;
             if (reply->is_error()) return lost(name + ": " + reply->text, needs_a_person(*reply));
             then(*reply);

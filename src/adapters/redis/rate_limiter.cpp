@@ -7,6 +7,7 @@
 #include "adapters/redis/scripts.hpp"
 #include "base/crypto.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 namespace herald {
 namespace {
@@ -64,7 +65,10 @@ RedisRateLimiter::RedisRateLimiter(const RedisLimiterOptions& options, redis::Li
         link_.connect();
         loop_.at(steady_now() + kTick, [this] { tick(); });
     });
-    thread_ = std::thread([this] { loop_.run(); });
+    thread_ = std::thread([this] {
+        name_this_thread("redis.limiter");
+        loop_.run();
+    });
 }
 
 RedisRateLimiter::~RedisRateLimiter() {
@@ -77,7 +81,7 @@ std::optional<std::string> RedisRateLimiter::trouble() const {
     return state_ == State::away ? std::optional(trouble_) : std::nullopt;
 }
 
-redis::Nanos RedisRateLimiter::now() const {
+Nanos RedisRateLimiter::now() const {
     return options_.buckets_go_by_clock ? Nanos{options_.clock->uptime()} : steady_now().time_since_epoch();
 }
 
@@ -133,8 +137,9 @@ Tokens RedisRateLimiter::take_share(Bucket& bucket, int wanted) {
     return bucket.share->take(share_of(bucket), wanted, now());
 }
 
+/// Empty: Redis granted the burst a moment ago.
 void RedisRateLimiter::begin_share(Bucket& bucket) {
-    if (!bucket.share) bucket.share.emplace().begin(share_of(bucket), now());
+    if (!bucket.share) bucket.share.emplace().empty(share_of(bucket), now());
 }
 
 Rate RedisRateLimiter::share_of(const Bucket& bucket) const {
@@ -213,7 +218,7 @@ void RedisRateLimiter::send(Bucket& bucket) {
     const auto began = steady_now();
     redis::lease_script().run(
         link_, rate_key(bucket.name), redis::arguments_of(request),
-        [this, &bucket, unmet, asked_at, began](Result<Reply> reply) {
+        [this, &bucket, unmet, asked_at, began](const Result<Reply>& reply) {
             if (command_seconds_ != nullptr) {
                 command_seconds_->Observe(std::chrono::duration<double>(steady_now() - began).count());
             }
@@ -241,7 +246,7 @@ void RedisRateLimiter::refuse_answer(const Reply& reply) {
 /// Says that this process is one of the bucket's workers, and learns how many there are.
 void RedisRateLimiter::beat(const std::string& bucket) {
     redis::beat_script().run(link_, workers_key(bucket), redis::beat_arguments(time_for_redis(), worker_),
-                             [this, bucket](Result<Reply> reply) {
+                             [this, bucket](const Result<Reply>& reply) {
                                  if (reply) note_workers(bucket, *reply);
                              });
 }

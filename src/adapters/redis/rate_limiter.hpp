@@ -52,7 +52,6 @@ public:
 
 private:
     using Instant = std::chrono::steady_clock::time_point;
-    using Nanos = redis::Nanos;
 
     struct Bucket {
         std::string name;
@@ -61,9 +60,9 @@ private:
         int unmet = 0;           ///< what takers wait for
         bool in_flight = false;  ///< Redis is being asked
         std::uint64_t answers = 0;
-        bool due = false;                        ///< the question has not left yet
-        int workers = 0;                         ///< that used it when Redis last said; 0: never
-        std::optional<redis::LocalShare> share;  ///< while Redis is away
+        bool due = false;                  ///< the question has not left yet
+        int workers = 0;                   ///< that used it when Redis last said; 0: never
+        std::optional<LocalBucket> share;  ///< while Redis is away
         Nanos used_at{0};
     };
     using Lock = std::unique_lock<std::mutex>;

@@ -76,10 +76,11 @@ Words Script::whole(const std::string& key, const Words& arguments) const {
 }
 
 void Script::run(Link& link, const std::string& key, const Words& arguments, Link::Done done) const {
-    link.call(by_digest(key, arguments), [this, &link, key, arguments, done](Result<Reply> reply) {
-        if (!reply || !reply->is_error("NOSCRIPT")) return done(std::move(reply));
-        link.call(whole(key, arguments), done);
-    });
+    link.call(by_digest(key, arguments),
+              [this, &link, key, arguments, done = std::move(done)](Result<Reply> reply) {
+                  if (!reply || !reply->is_error("NOSCRIPT")) return done(std::move(reply));
+                  link.call(whole(key, arguments), done);
+              });
 }
 
 const Script& lease_script() {

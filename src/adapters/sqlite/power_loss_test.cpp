@@ -392,7 +392,7 @@ public:
 private:
     Metrics metrics_;
     TemplateCache templates_;
-    WorkerPool readers_{2, 100};
+    WorkerPool readers_{"store.read", 2, 100};
     Intake intake_;
 };
 

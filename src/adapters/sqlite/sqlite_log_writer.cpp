@@ -4,6 +4,7 @@
 
 #include "base/crash_point.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 namespace herald::sqlite {
 namespace {
@@ -46,6 +47,7 @@ LogWriter::~LogWriter() {
 }
 
 void LogWriter::run() {
+    name_this_thread("sqlite.log");
     bool open = true;
     for (;;) {
         auto work = queue_.take(open ? next_sweep_ : steady_now() + std::chrono::hours(1));
@@ -121,7 +123,7 @@ Status LogWriter::commit(LogFile::Batch& batch) {
     touched_.clear();
     batch.positions = state_.take_moved_positions();
     if (batch.records.empty() && batch.positions.empty()) return {};
-    const auto written = file_->write(batch);
+    auto written = file_->write(batch);
     if (written) {
         const bool requests = std::any_of(batch.records.begin(), batch.records.end(), [](const auto& stored) {
             return is_request(stored->record.topic);

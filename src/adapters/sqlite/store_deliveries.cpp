@@ -104,7 +104,7 @@ private:
 };
 
 void apply_effects(Database& database, const DeliveryRow& row, const Settlement& settlement, TimePoint now) {
-    if (wants_retry(row, settlement)) save_timer(database, *settlement.retry, now);
+    if (wants_retry(row, settlement)) save_timer(database, retry_of(settlement, now), now);
     if (const auto& dead = settlement.remove_device) {
         execute(database, "DELETE FROM devices WHERE tenant = ? AND token = ? AND registered_at <= ?",
                 settlement.tenant, dead->token, dead->registered_before);
@@ -135,10 +135,14 @@ SettleResult close_one(Database& database, const Closure& closure) {
 Result<std::vector<ClaimResult>> SqliteStore::claim(std::span<const ClaimRequest> requests,
                                                     ClaimToken token) {
     return write("claim deliveries", [&](Database& database) {
+        const auto asked_at = clock_.uptime();
         ClaimBatch batch(database, token, clock_.now());
         std::vector<ClaimResult> results;
         results.reserve(requests.size());
-        for (const auto& request : requests) results.push_back(batch.claim(request));
+        for (const auto& request : requests) {
+            results.push_back(batch.claim(request));
+            results.back().asked_at = asked_at;
+        }
         return results;
     });
 }

@@ -128,6 +128,24 @@ std::optional<DeliveryRow> load_delivery(Database& database, const TenantId& ten
     return read_delivery(columns);
 }
 
+std::map<DeliveryId, DeliveryRow> load_deliveries(Database& database, const TenantId& tenant,
+                                                  const NotificationId& id) {
+    auto query = database.query(
+        "SELECT step, ordinal, state, verdict, best, tries, reason, closed_at, attempt, attempt_state, "
+        "account,"
+        " attempt_reason, reference, begun_at, ended_at, token, lease_until, epoch"
+        " FROM deliveries WHERE id = ? AND tenant = ?");
+    bind_all(*query, id, tenant);
+    std::map<DeliveryId, DeliveryRow> rows;
+    while (query->executeStep()) {
+        Columns columns(*query);
+        const int step = columns.integer();
+        const DeliveryId delivery{id, step, columns.integer()};
+        rows.emplace(delivery, read_delivery(columns));
+    }
+    return rows;
+}
+
 void save_delivery(Database& database, const TenantId& tenant, const DeliveryId& id, const DeliveryRow& row) {
     const auto& newest = row.newest;
     execute(

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "adapters/sqlite/database.hpp"
 #include "base/crypto.hpp"
 #include "ports/ledger.hpp"
@@ -101,6 +103,9 @@ std::optional<Plan> load_plan(Database& database, const TenantId& tenant, const 
 std::vector<Plan> load_plans(Database& database, const TenantId& tenant, const NotificationId& id);
 
 std::optional<DeliveryRow> load_delivery(Database& database, const TenantId& tenant, const DeliveryId& id);
+/// All of one notification.
+std::map<DeliveryId, DeliveryRow> load_deliveries(Database& database, const TenantId& tenant,
+                                                  const NotificationId& id);
 void save_delivery(Database& database, const TenantId& tenant, const DeliveryId& id, const DeliveryRow& row);
 
 /// The attempts before the newest, oldest first.

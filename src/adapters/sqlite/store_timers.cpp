@@ -106,6 +106,7 @@ Result<TimerShards> SqliteStore::lease_shards(const std::string& owner, Millis l
 Result<std::vector<TimerStore::Level>> SqliteStore::timer_levels() {
     return read("count timers", [&](Database& database) {
         std::vector<Level> levels;
+        levels.reserve(kLanes.size());
         for (const auto lane : kLanes) levels.push_back({lane, 0});
         for (auto hour = next_hour(database, 0); hour; hour = next_hour(database, *hour + 1)) {
             for (auto& level : levels) {

@@ -158,7 +158,7 @@ protected:
     Metrics metrics_;
     Readiness readiness_;
     TemplateCache templates_{store_, clock_};
-    WorkerPool readers_{kReaders, 16};
+    WorkerPool readers_{"store.read", kReaders, 16};
     const IdKeys keys_ = *store_.id_keys();
     Intake intake_{IntakeOptions{}, clock_, log_, templates_, store_, readers_, keys_, metrics_};
     std::optional<Api> api_;

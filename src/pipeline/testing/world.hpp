@@ -64,7 +64,7 @@ public:
         log = std::make_unique<FakeEventLog>(options, disk);
         templates = std::make_unique<TemplateCache>(store, clock);
         start_batchers();
-        readers = std::make_unique<WorkerPool>(1, 100);
+        readers = std::make_unique<WorkerPool>("store.read", 1, 100);
         intake = std::make_unique<Intake>(intake_options, clock, *log, *templates, store, *readers,
                                           store.id_keys().value(), metrics);
         for (const auto route : kRoutes) start_route(route);
@@ -382,9 +382,10 @@ private:
     static constexpr std::size_t kQueued = 50'000;
 
     void start_batchers() {
-        plans = std::make_unique<PlanBatcher>([this](const auto& items) { return store.store_plans(items); },
-                                              kBatch, kQueued);
+        plans = std::make_unique<PlanBatcher>(
+            "store.plan", [this](const auto& items) { return store.store_plans(items); }, kBatch, kQueued);
         claims = std::make_unique<ClaimBatcher>(
+            "store.claim",
             [this, claim = claim_call(store, clock)](const auto& items) {
                 claim_batches.push_back(items);
                 if (before_claim) before_claim(items);
@@ -399,13 +400,15 @@ private:
             },
             kBatch, kQueued);
         settlements = std::make_unique<SettleBatcher>(
+            "store.settle",
             [this](const auto& items) {
                 settled.insert(settled.end(), items.begin(), items.end());
                 return store.settle(items);
             },
             kBatch, kQueued);
         closures = std::make_unique<CloseBatcher>(
-            [this](const auto& items) { return store.close_deliveries(items); }, kBatch, kQueued);
+            "store.close", [this](const auto& items) { return store.close_deliveries(items); }, kBatch,
+            kQueued);
     }
 
     void start_route(Route route) {

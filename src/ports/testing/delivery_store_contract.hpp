@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "ports/testing/store_contract.hpp"
 
 namespace herald {
@@ -73,6 +75,39 @@ TEST_P(DeliveryStoreContract, TheOwnTokenGetsItsClaimAgain) {
     EXPECT_EQ(*again.notification, make_notification(1));
     EXPECT_EQ(again.entry, make_entry(1));
     EXPECT_EQ(delivery(1).attempts.size(), 1u);
+}
+
+/// Every look at it takes a millisecond.
+class ClockThatGoesOn final : public Clock {
+public:
+    TimePoint now() const override { return kTestStart + look(); }
+    Millis uptime() const override { return look(); }
+    static Millis uptime_at(TimePoint time) { return time - kTestStart; }
+
+private:
+    Millis look() const { return Millis{++looks_}; }
+
+    mutable std::atomic<int> looks_{0};
+};
+
+TEST_P(DeliveryStoreContract, ALeaseBeginsNoEarlierThanItWasAskedFor) {
+    const ClockThatGoesOn clock;
+    auto under_test = GetParam().open(clock);
+    const NewPlan plans[] = {{make_notification(1, clock.now()), make_plan(clock.now())}};
+    must(under_test.store->store_plans(plans));
+    const auto begin = clock.uptime();
+    const ClaimRequest requests[] = {make_claim(id_)};
+    const auto claimed = must(under_test.store->claim(requests, kToken)).at(0);
+    const auto standing = must(under_test.store->claim(requests, kOtherToken)).at(0);
+    const auto lease_began = ClockThatGoesOn::uptime_at(standing.lease_until - make_claim(id_).lease);
+    EXPECT_GT(claimed.asked_at, begin);
+    EXPECT_GE(lease_began, claimed.asked_at);
+}
+
+TEST_P(DeliveryStoreContract, EveryCallTellsWhenItWasAsked) {
+    retry_until(2);
+    clock_.advance(seconds(3));
+    EXPECT_EQ(claim(id_, 2).asked_at, clock_.uptime());
 }
 
 TEST_P(DeliveryStoreContract, SomebodyElsesLiveClaimIsBusyUntilItsLease) {
@@ -341,6 +376,19 @@ TEST_P(DeliveryStoreContract, ADeferredAttemptWaitsForItsTimer) {
     EXPECT_EQ(settle_retry(id_, 1).state, DeliveryState::retrying);
     clock_.advance(seconds(5));
     EXPECT_EQ(due(), std::vector{make_timer(id_, now(), 2)});
+}
+
+TEST_P(DeliveryStoreContract, ARetryWaitsAsLongAsItsSenderReckonedWhateverItsClock) {
+    for (const int attempt : {1, 2}) {
+        const auto off = attempt == 1 ? seconds(-3) : seconds(3);
+        claim(id_, attempt);
+        auto retry = settle_retrying(id_, attempt, AttemptState::deferred, now() + off + seconds(5), now());
+        retry.reckoned_at = now() + off;
+        settle(retry);
+        clock_.advance(seconds(5));
+        EXPECT_EQ(due(), std::vector{make_timer(id_, now(), attempt + 1)});
+        must(store_.delete_timers(due()));
+    }
 }
 
 TEST_P(DeliveryStoreContract, ARetryTimerIsNeverDueBeforeNow) {

@@ -50,6 +50,7 @@ public:
     Status commit(const std::vector<LogPosition>& positions) override {
         std::lock_guard lock(log_.mutex_);
         if (log_.closed_) return fail(closed());
+        if (log_.commit_failure_) return fail(*std::exchange(log_.commit_failure_, std::nullopt));
         for (const auto& position : positions) {
             const int number = position.partition;
             if (!member_.cursors.contains(number) || member_.revoked.contains(number)) continue;
@@ -278,6 +279,11 @@ void FakeEventLog::fail_next_append(Error error) {
 void FakeEventLog::fail_next_append_after_storing(Error error) {
     std::lock_guard lock(mutex_);
     failure_ = Failure{std::move(error), true};
+}
+
+void FakeEventLog::fail_next_commit(Error error) {
+    std::lock_guard lock(mutex_);
+    commit_failure_ = std::move(error);
 }
 
 void FakeEventLog::hold_appends() {

@@ -67,6 +67,8 @@ public:
     void fail_next_append(Error error);
     /// The next append is stored, and its answer is lost.
     void fail_next_append_after_storing(Error error);
+    /// The next commit of any consumer is answered so and forgets nothing.
+    void fail_next_commit(Error error);
     /// From here on appends are taken and neither stored nor answered: a disk that hangs. Closing answers
     /// `closed`.
     void hold_appends();
@@ -116,6 +118,7 @@ private:
     std::condition_variable changed_;
     std::deque<Append> appends_;
     std::optional<Failure> failure_;
+    std::optional<Error> commit_failure_;
     std::map<FakeLogDisk::Group, std::vector<Member*>> members_;
     std::map<FakeLogDisk::Group, std::vector<Member*>> holders_;  ///< by partition
     bool held_ = false;

@@ -44,11 +44,6 @@ void FakeStore::put_timer(Timer timer) {
     timers_.try_emplace({timer.due, timer.lane, timer.kind, timer.delivery, timer.attempt}, timer);
 }
 
-bool FakeStore::has_timer(const DeliveryId& id) const {
-    return std::any_of(timers_.begin(), timers_.end(),
-                       [&](const auto& item) { return item.second.delivery == id; });
-}
-
 Status FakeStore::put_timers(std::span<const Timer> timers) {
     std::lock_guard lock(mutex_);
     if (auto error = planned_failure()) return fail(*error);

@@ -8,6 +8,7 @@
 #include "ports/ledger.hpp"
 #include "ports/shard_leases.hpp"
 #include "ports/store.hpp"
+#include "ports/stories.hpp"
 
 namespace herald {
 
@@ -103,8 +104,7 @@ private:
     StoredPlan bind_and_store(const NewPlan& plan);
     StoredPlan store_plan(const NewPlan& plan);
     bool close_open(Kept& kept, const CancelMark& mark);
-    bool collect_open(const Kept& kept, TimePoint planned_before, std::vector<OpenDelivery>& found) const;
-    bool has_timer(const DeliveryId& id) const;
+    WalkedNotification walked_of(const Kept& kept) const;
     void put_timer(Timer timer);
     Known* find_person(const TenantId& tenant, const UserId& id);
     Recipient recipient_of(const UserRef& ref);

@@ -119,26 +119,12 @@ Result<std::optional<Story>> FakeStore::load_story(const TenantId& tenant, const
     if (auto error = planned_failure()) return fail(*error);
     const auto* kept = find(tenant, id);
     if (!kept) return std::nullopt;
-    Story story;
-    story.notification = kept->notification;
-    story.failed_reason = kept->failed_reason;
-    if (kept->cancelled) {
-        story.cancelled_at = kept->cancelled->at;
-        story.cancel_reason = kept->cancelled->reason;
-    }
-    for (const auto& [step, plan] : kept->plans) {
-        story.plans.push_back(plan);
-        for (const auto& entry : plan.entries) {
-            const DeliveryId delivery{id, step, entry.ordinal};
-            std::vector<AttemptRow> older;
-            for (auto item = older_attempts_.lower_bound({delivery, 0});
-                 item != older_attempts_.end() && item->first.first == delivery; ++item) {
-                older.push_back(item->second);
-            }
-            story.deliveries.push_back(view_delivery(delivery, entry, row_of(delivery), older));
-        }
-    }
-    return std::optional(std::move(story));
+    std::vector<Plan> plans;
+    for (const auto& [step, plan] : kept->plans) plans.push_back(plan);
+    std::map<DeliveryId, std::vector<AttemptRow>> older;
+    for (const auto& [key, attempt] : older_attempts_) older[key.first].push_back(attempt);
+    return tell_story(kept->notification, kept->cancelled, kept->failed_reason, std::move(plans), deliveries_,
+                      older);
 }
 
 /// Closes what no attempt has begun and what waits for a retry. False: neither it nor a wait was left.
@@ -177,10 +163,7 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
                                             std::size_t limit) {
     std::lock_guard lock(mutex_);
     if (auto error = planned_failure()) return fail(*error);
-    OpenDeliveries open;
-    open.resume_after = after;
-    open.walked_to = after;
-    bool all_closed = true;
+    OpenWalk walk({after, planned_before, clock_.now(), epoch_});
     std::size_t walked = 0;
     auto item = after ? notifications_.upper_bound(*after) : notifications_.begin();
     for (; item != notifications_.end() && walked < limit; ++item) {
@@ -188,40 +171,22 @@ Result<OpenDeliveries> FakeStore::find_open(std::optional<NotificationId> after,
         if (id.uuid.time() >= planned_before) break;
         if (kept.plans.empty()) continue;
         ++walked;
-        open.walked_to = id;
-        if (!unreadable_.contains(id) && collect_open(kept, planned_before, open.found)) all_closed = false;
-        if (all_closed) open.resume_after = id;
+        if (unreadable_.contains(id)) walk.pass_over(id, "it was spoilt");
+        else walk.visit(walked_of(kept));
     }
-    open.reached_end = walked < limit;
-    return open;
+    return std::move(walk).end(walked < limit);
 }
 
-/// Adds what is open and overdue to `found`; says whether anything is open that no timer moves.
-bool FakeStore::collect_open(const Kept& kept, TimePoint planned_before,
-                             std::vector<OpenDelivery>& found) const {
+WalkedNotification FakeStore::walked_of(const Kept& kept) const {
     const auto& n = kept.notification;
-    const auto key = record_key(n.tenant, n.user_id);
-    bool open = false;
-    for (const auto& [step, plan] : kept.plans) {
-        for (const auto& entry : plan.entries) {
-            const DeliveryId delivery{n.id, step, entry.ordinal};
-            const auto row = row_of(delivery);
-            const bool final = entry.state != DeliveryState::planned || (row && is_final(row->state));
-            if (final || has_timer(delivery)) continue;
-            open = true;
-            const auto next = overdue_attempt(row, clock_.now(), epoch_);
-            if (!next || plan.planned_at >= planned_before) continue;
-            found.push_back({n.tenant, delivery, entry.route.value_or(Route::push_apns), n.lane, key, *next,
-                             n.deadline_at, plan.planned_at});
-        }
+    WalkedNotification one{n.id, n.tenant, n.user_id, n.lane, n.deadline_at, {}, {}, {}, {}};
+    one.marked = kept.cancelled || !kept.failed_reason.empty();
+    for (const auto& [step, plan] : kept.plans) one.plans.push_back(plan);
+    for (const auto& [id, row] : deliveries_) {
+        if (id.notification == n.id) one.deliveries.emplace(id, row);
     }
-    const auto& last = kept.plans.rbegin()->second;
-    const DeliveryId step{n.id, last.step + 1, 0};
-    const bool marked = kept.cancelled || !kept.failed_reason.empty();
-    if (!last.wait_until || marked || has_timer(step)) return open;
-    if (*last.wait_until < planned_before)
-        found.push_back({n.tenant, step, Route{}, n.lane, key, 0, n.deadline_at, *last.wait_until});
-    return true;
+    for (const auto& [key, timer] : timers_) one.timers.insert(timer.delivery);
+    return one;
 }
 
 Result<std::size_t> FakeStore::drop_notifications(TimePoint accepted_before, std::size_t limit) {
@@ -266,8 +231,12 @@ Result<std::vector<ClaimResult>> FakeStore::claim(std::span<const ClaimRequest> 
         if (unreadable_.contains(request.delivery.notification))
             return fail(ErrorCode::refused_content, "claim deliveries: a row cannot be read");
     }
+    const auto asked_at = clock_.uptime();
     std::vector<ClaimResult> results;
-    for (const auto& request : requests) results.push_back(claim_one(request, token).result);
+    for (const auto& request : requests) {
+        results.push_back(claim_one(request, token).result);
+        results.back().asked_at = asked_at;
+    }
     if (auto error = lost_answer()) return fail(*error);
     return results;
 }
@@ -285,7 +254,7 @@ SettleResult FakeStore::settle_one(const Settlement& settlement) {
     auto& row = found->second;
     auto* attempt = find_attempt(settlement.delivery, row, settlement.attempt);
     if (!attempt || !settle_attempt(row, *attempt, settlement)) return {false, row.state};
-    if (wants_retry(row, settlement)) put_timer(*settlement.retry);
+    if (wants_retry(row, settlement)) put_timer(retry_of(settlement, clock_.now()));
     if (const auto& dead = settlement.remove_device) {
         for (auto& [ref, person] : people_) {
             if (ref.tenant != settlement.tenant || !person.user) continue;

@@ -15,9 +15,10 @@ Status FakeStore::put_user(const TenantId& tenant, const User& user, TimePoint n
         device.registered_at = now;
         for (auto& [ref, person] : people_) {
             if (ref.tenant != tenant || !person.user) continue;
+            const bool is_this_user = ref.user == user.id;
             std::erase_if(person.user->devices, [&](const Device& other) {
                 if (other.token != device.token) return false;
-                if (ref.user == user.id) device.registered_at = other.registered_at;
+                if (is_this_user) device.registered_at = other.registered_at;
                 return true;
             });
         }

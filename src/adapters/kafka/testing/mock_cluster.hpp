@@ -32,6 +32,8 @@ public:
         const std::vector<rd_kafka_resp_err_t> errors(count, error);
         rd_kafka_mock_push_request_errors_array(cluster_, kProduce, errors.size(), errors.data());
     }
+    /// Answers come so much later.
+    void slow_down(Millis by) { rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(by.count())); }
     void stop() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void start() { rd_kafka_mock_broker_set_up(cluster_, 1); }
 
