@@ -37,7 +37,6 @@ void EventLoop::run() {
     block_signals_on_this_thread();
     for (;;) {
         run_posted();
-        run_due_timers();
         run_deferred();
         if (stopping_) {
             const std::lock_guard lock(mutex_);
@@ -45,7 +44,9 @@ void EventLoop::run() {
             ended_ = true;
             break;
         }
+        // What has arrived comes first: a thread that was kept from running must not take it for too late.
         wait();
+        run_due_timers();
     }
     let_go();
 }

@@ -132,7 +132,8 @@ class Auditor:
         self.verdict = Verdict()
         self.excuses = {}  # id of a fault → how many duplicates it explains
         self.rows = {}
-        for row in sorted(books.rows, key=lambda row: row["at_ms"]["head"]):
+        # A provider that is slow to read may see them in another order.
+        for row in sorted(books.rows, key=lambda row: (row["attempt"], row["at_ms"]["head"])):
             self.rows.setdefault(row["delivery"], []).append(row)
 
     def audit(self):
@@ -251,7 +252,9 @@ class Auditor:
         for at, process, outcome in self.books.settled.get((delivery, earlier["attempt"]), ()):
             if process == earlier["sender"] and outcome == "accepted":
                 until = min(until, at)
-        since = earlier["at_ms"]["head"] - SLACK_MS
+        # The provider may have read late what was sent at the earliest when the attempt began.
+        since = min(earlier["at_ms"]["head"], attempt["begun_at"]) - SLACK_MS
+        until = max(until, since)
         for fault in self.faults:
             if not fault.overlaps(since, until) or fault.what == "delay":
                 continue

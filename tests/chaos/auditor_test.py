@@ -38,6 +38,16 @@ def kill(victim, at=1010, in_flight=1):
     return Fault("kill", victim, at, at, in_flight)
 
 
+def test_a_provider_may_read_the_attempts_in_another_order():
+    given_up = {"state": "unknown", "reason": "no answer in time", "begun_at": 1000, "ended_at": 1306}
+    read_late = [row(2, 1480), row(1, 1490)]
+    found = audit(books(read_late, {1: given_up, 2: attempt("accepted", 1480)}, call_deadline_ms=300), [])
+    assert found.duplicates_answer_too_late == 1 and found.duplicates_unexplained == []
+    killed = {"state": "unknown", "reason": NOT_SETTLED, "begun_at": 1000, "ended_at": 1400}
+    found = audit(books(read_late, {1: killed, 2: attempt("accepted", 1480)}), [kill("worker sms")])
+    assert found.duplicates_by_a_fault == 1 and found.duplicates_unexplained == []
+
+
 def test_what_was_delivered_once_is_good():
     verdict = audit(books([row(1, 1000)], {1: attempt("accepted", 1000)}), [])
     assert verdict.good

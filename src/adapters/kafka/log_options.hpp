@@ -37,8 +37,7 @@ struct KafkaLogOptions {
     /// Requests that come within a moment go to one partition, whatever their keys, and those that come while
     /// a batch of them waits for its acknowledgement are the next batch: a broker that flushes each record of
     /// `requests.*` syncs each partition and each batch apart, so the load then grows the batches, not the
-    /// syncs.
-    /// So do deliveries, of which librdkafka sends each partition apart.
+    /// syncs. Deliveries are gathered in partitions too, since librdkafka sends each partition apart.
     bool gather_requests = false;
 
     Millis commit_every{50};  ///< the longest that a finished position stays in memory only
