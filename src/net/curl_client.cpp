@@ -227,6 +227,7 @@ private:
 
     Descriptor epoll_;
     Descriptor wake_;
+    std::vector<epoll_event> events_;
     struct Connection {
         std::optional<std::uint32_t> watched_for;  ///< epoll's events
         bool is_idle = false;
@@ -253,6 +254,7 @@ CurlClient::CurlClient(const CurlClientOptions& options)
     : options_(options),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      events_(options_.max_connections + 16),  // all at once
       multi_(new_multi()) {
     const auto set = [this](CURLMoption option, auto value) {
         CHECK(curl_multi_setopt(multi_.get(), option, value) == CURLM_OK);
@@ -365,9 +367,11 @@ void CurlClient::run() {
     name_this_thread(options_.thread_name);
     block_signals_on_this_thread();
     for (;;) {
+        // An answer that is there by its deadline counts, however late this thread comes to look.
+        const auto looked_at = Steady::now();
         wait_and_act();
         collect_finished();
-        expire(Steady::now());
+        expire(looked_at);
         {
             const std::lock_guard lock(mutex_);
             if (closed_) break;
@@ -379,11 +383,10 @@ void CurlClient::run() {
 }
 
 void CurlClient::wait_and_act() {
-    std::array<epoll_event, 64> events;
-    const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+    const int n = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms());
     int still_running = 0;
     for (int i = 0; i < n; ++i) {
-        const auto& event = events[static_cast<std::size_t>(i)];
+        const auto& event = events_[static_cast<std::size_t>(i)];
         if (event.data.fd == wake_.get()) {
             eventfd_t count = 0;
             eventfd_read(wake_.get(), &count);

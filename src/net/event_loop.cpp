@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kWakeup = 0;
 constexpr int kMaxWaitMs = 60'000;
+constexpr std::size_t kMaxEvents = 1'024;
 
 void control(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t id) {
     epoll_event event{};
@@ -44,9 +45,10 @@ void EventLoop::run() {
             ended_ = true;
             break;
         }
-        // What has arrived comes first: a thread that was kept from running must not take it for too late.
+        // What has arrived by then comes first, however late this thread comes to look.
+        const auto looked_at = std::chrono::steady_clock::now();
         wait();
-        run_due_timers();
+        run_due_timers(looked_at);
     }
     let_go();
 }
@@ -103,8 +105,7 @@ void EventLoop::run_posted() {
     for (auto& task : tasks) task();
 }
 
-void EventLoop::run_due_timers() {
-    const auto now = std::chrono::steady_clock::now();
+void EventLoop::run_due_timers(Instant now) {
     while (!timers_.empty() && timers_.begin()->first.first <= now) {
         auto task = std::move(timers_.begin()->second);
         timers_.erase(timers_.begin());
@@ -133,7 +134,7 @@ int EventLoop::fall_asleep() {
 }
 
 void EventLoop::wait() {
-    std::array<epoll_event, 64> events;
+    std::array<epoll_event, kMaxEvents> events;
     const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), fall_asleep());
     {
         const std::lock_guard lock(mutex_);

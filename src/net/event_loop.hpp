@@ -49,7 +49,7 @@ private:
     };
 
     void run_posted();
-    void run_due_timers();
+    void run_due_timers(Instant now);
     void run_deferred();
     void wait();
     int fall_asleep();
