@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 namespace herald::kafka {
 namespace {
+
+constexpr int kAskAgain = 5;
+constexpr Millis kPause{50};
 
 Properties properties() {
     return {
@@ -86,16 +90,28 @@ Result<Inquiry::Offsets> Inquiry::first_since(const std::vector<PartitionKey>& p
     return list_offsets(partitions, to_millis(time));
 }
 
+Partitions Inquiry::list_of(const std::vector<PartitionKey>& partitions, std::int64_t offset) const {
+    auto list = new_partitions(partitions.size());
+    for (const auto& [name, partition] : partitions) {
+        const auto full = options_.topic_prefix + name;
+        rd_kafka_topic_partition_list_add(list.get(), full.c_str(), partition)->offset = offset;
+    }
+    return list;
+}
+
 Result<Inquiry::Offsets> Inquiry::list_offsets(const std::vector<PartitionKey>& partitions,
                                                std::int64_t time) {
     if (partitions.empty()) return Offsets{};
     rd_kafka_poll(client_.get(), 0);
-    const auto list = new_partitions(partitions.size());
-    for (const auto& [name, partition] : partitions) {
-        const auto full = options_.topic_prefix + name;
-        rd_kafka_topic_partition_list_add(list.get(), full.c_str(), partition)->offset = time;
+    auto list = list_of(partitions, time);
+    auto code = rd_kafka_offsets_for_times(client_.get(), list.get(), patience());
+    // A leader that has just been elected, or has just left.
+    for (int again = 0; again < kAskAgain && code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; ++again) {
+        std::this_thread::sleep_for(kPause);
+        if (const auto looked = this->partitions({}); !looked) return fail(looked.error());
+        list = list_of(partitions, time);
+        code = rd_kafka_offsets_for_times(client_.get(), list.get(), patience());
     }
-    const auto code = rd_kafka_offsets_for_times(client_.get(), list.get(), patience());
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(error(code, "ask Kafka for offsets"));
     last_reason_.clear();
     Offsets offsets;

@@ -48,6 +48,7 @@ public:
 private:
     explicit Inquiry(const KafkaLogOptions& options) : options_(options) {}
     static void on_error(rd_kafka_t*, int code, const char* reason, void* opaque);
+    Partitions list_of(const std::vector<PartitionKey>& partitions, std::int64_t offset) const;
     Result<Offsets> list_offsets(const std::vector<PartitionKey>& partitions, std::int64_t time);
     Result<CommittedByPartition> committed_of(const KafkaLogOptions::Reading& reading,
                                               const std::vector<PartitionKey>& partitions);
