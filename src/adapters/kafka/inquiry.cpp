@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 namespace herald::kafka {
@@ -22,6 +23,12 @@ Properties properties_in(const std::string& group) {
     auto all = properties();
     all.emplace_back("group.id", group);
     return all;
+}
+
+std::vector<std::string> topics_of(const std::vector<PartitionKey>& partitions) {
+    std::set<std::string> topics;
+    for (const auto& [name, partition] : partitions) topics.insert(name);
+    return {topics.begin(), topics.end()};
 }
 
 void close_at_once(Client client) {
@@ -108,7 +115,7 @@ Result<Inquiry::Offsets> Inquiry::list_offsets(const std::vector<PartitionKey>& 
     // A leader that has just been elected, or has just left.
     for (int again = 0; again < kAskAgain && code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; ++again) {
         std::this_thread::sleep_for(kPause);
-        if (const auto looked = this->partitions({}); !looked) return fail(looked.error());
+        if (const auto looked = this->partitions(topics_of(partitions)); !looked) return fail(looked.error());
         list = list_of(partitions, time);
         code = rd_kafka_offsets_for_times(client_.get(), list.get(), patience());
     }
