@@ -91,7 +91,8 @@ int before_request(void* user, char*, char*, int, int) {
 int look_at_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t body_sent) {
     auto& transfer = *static_cast<Transfer*>(user);
     const auto size = static_cast<curl_off_t>(transfer.request.body.size());
-    if (size > 0 && body_sent >= size) transfer.tell_written();
+    // A handle that is used again may still tell of the request before.
+    if (transfer.begun && size > 0 && body_sent >= size) transfer.tell_written();
     return 0;
 }
 
@@ -165,8 +166,7 @@ void set(CURL* easy, CURLoption option, T value) {
     CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
 }
 
-/// What differs from one request to the next. The handle keeps the rest: setting that is half of a call's
-/// cost.
+/// What differs from one request to the next; the handle keeps the rest.
 void address(CURL* easy, Transfer& transfer) {
     const HttpRequest& request = transfer.request;
     transfer.headers = header_list(request);

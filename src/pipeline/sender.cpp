@@ -32,7 +32,7 @@ ClaimBatcher::Call claim_call(DeliveryStore& deliveries, const Clock& clock) {
         const ClaimToken token = random_u64();
         const auto first_asked_at = clock.uptime();
         auto claims = deliveries.claim(requests, token);
-        if (claims || claims.error().code != ErrorCode::timeout) return claims;
+        if (claims) return claims;
         for (int i = 0; i < kClaimRepeats && !claims && claims.error().code == ErrorCode::timeout; ++i) {
             claims = deliveries.claim(requests, token);
         }
