@@ -1,5 +1,5 @@
 # herald_module(FOLDER): the library herald_<folder> from src/<folder>/*.cpp, and the test program test_<folder>
-# from the *_test.cpp files beside them.
+# from the *_test.cpp files beside them. SHARDS: how many processes share its test cases, for tests that mostly wait.
 
 function(herald_compile_options target)
     target_link_libraries(${target} PRIVATE herald_flags)
@@ -14,7 +14,7 @@ function(herald_compile_options target)
 endfunction()
 
 function(herald_module folder)
-    cmake_parse_arguments(arg "RECURSE;NO_TSAN" "" "LINKS;TEST_LINKS" ${ARGN})
+    cmake_parse_arguments(arg "RECURSE;NO_TSAN" "SHARDS" "LINKS;TEST_LINKS" ${ARGN})
     string(REPLACE "/" "_" name ${folder})
     if(arg_RECURSE)
         file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/${folder}/*.cpp)
@@ -35,7 +35,7 @@ function(herald_module folder)
         target_link_libraries(herald_${name} INTERFACE ${arg_LINKS})
     endif()
     if(tests AND NOT (arg_NO_TSAN AND HERALD_SANITIZE STREQUAL "thread"))
-        herald_test_program(${name} SOURCES ${tests} LINKS herald_${name} ${arg_TEST_LINKS})
+        herald_test_program(${name} SHARDS ${arg_SHARDS} SOURCES ${tests} LINKS herald_${name} ${arg_TEST_LINKS})
     endif()
 endfunction()
 
@@ -48,7 +48,7 @@ function(herald_tests name)
 endfunction()
 
 function(herald_test_program name)
-    cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+    cmake_parse_arguments(arg "" "SHARDS" "SOURCES;LINKS" ${ARGN})
     add_executable(test_${name} ${arg_SOURCES})
     target_link_libraries(test_${name} PRIVATE herald_flags ${arg_LINKS} GTest::gtest GTest::gmock GTest::gmock_main)
     target_compile_options(test_${name} PRIVATE -O0)
@@ -59,8 +59,19 @@ function(herald_test_program name)
         target_precompile_headers(herald_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/tools/cmake/test_pch.hpp)
     endif()
     target_precompile_headers(test_${name} REUSE_FROM herald_test_pch)
-    # One ctest entry per program: starting a process per test case costs more than the cases do.
-    add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 900
-        ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1 ignore_noninstrumented_modules=1 suppressions=${CMAKE_SOURCE_DIR}/tools/tsan.supp;UBSAN_OPTIONS=print_stacktrace=1")
+    # One ctest entry per program or shard: starting a process per test case costs more than the cases do.
+    if(NOT arg_SHARDS)
+        set(arg_SHARDS 1)
+    endif()
+    foreach(shard RANGE 1 ${arg_SHARDS})
+        set(entry ${name})
+        if(arg_SHARDS GREATER 1)
+            set(entry ${name}_${shard})
+        endif()
+        math(EXPR index "${shard} - 1")
+        add_test(NAME ${entry} COMMAND test_${name})
+        # What is shared out takes longest and begins first.
+        set_tests_properties(${entry} PROPERTIES TIMEOUT 900 COST ${arg_SHARDS}
+            ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index};TSAN_OPTIONS=halt_on_error=1 ignore_noninstrumented_modules=1 suppressions=${CMAKE_SOURCE_DIR}/tools/tsan.supp;UBSAN_OPTIONS=print_stacktrace=1")
+    endforeach()
 endfunction()

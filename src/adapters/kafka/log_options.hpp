@@ -34,10 +34,10 @@ struct KafkaLogOptions {
     std::int64_t queue_max_bytes = 64 * 1024 * 1024;
     std::int64_t max_record_bytes = 8 * 1024 * 1024;
 
-    /// Requests that come within a moment go to one partition, whatever their keys, and those that come while
-    /// a batch of them waits for its acknowledgement are the next batch: a broker that flushes each record of
-    /// `requests.*` syncs each partition and each batch apart, so the load then grows the batches, not the
-    /// syncs. Deliveries are gathered in partitions too, since librdkafka sends each partition apart.
+    /// Records that come within a moment go to one partition of their topic, whatever their keys: librdkafka
+    /// sends each partition apart. Requests that come while a batch of them waits for its acknowledgement are
+    /// the next batch: a broker that flushes each record of `requests.*` syncs each partition and each batch
+    /// apart, so the load then grows the batches, not the syncs.
     bool gather_requests = false;
 
     Millis commit_every{50};  ///< the longest that a finished position stays in memory only

@@ -69,9 +69,7 @@ rd_kafka_topic_t* Producer::Handle::topic(const std::string& name) {
     auto& found = topics[name];
     if (!found) {
         auto* conf = rd_kafka_default_topic_conf_dup(client.get());
-        const auto is_of = [&name](const char* topics) { return name.find(topics) != std::string::npos; };
-        if (gather_requests && (is_of("requests.") || is_of("deliveries.")))
-            rd_kafka_topic_conf_set_partitioner_cb(conf, place_by_moment);
+        if (gather_requests) rd_kafka_topic_conf_set_partitioner_cb(conf, place_by_moment);
         found.reset(rd_kafka_topic_new(client.get(), name.c_str(), conf));  // takes conf over
     }
     return found.get();
