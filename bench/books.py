@@ -73,7 +73,9 @@ class Engines:
             " FROM pg_stat_database d, pg_stat_wal w WHERE d.datname = current_database()").split("|"))
         self.rows, self.commits = rows, commits
         kafka = fleet.kafka.counters()
-        self.requests = sum(count for name, count in kafka.items() if "RequestsPerSec" in name)
+        # A consumer's fetch is counted twice, also under a name of its own.
+        self.requests = sum(count for name, count in kafka.items()
+                            if "RequestsPerSec" in name and "request=FetchConsumer," not in name)
         self.produces = sum(count for name, count in kafka.items() if "request=Produce," in name)
         self.fetches = sum(count for name, count in kafka.items() if "request=Fetch," in name)
         self.log_syncs = sum(count for name, count in kafka.items() if "LogFlush" in name)

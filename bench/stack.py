@@ -61,9 +61,9 @@ class Run:
         return {name: count / notifications for name, count in counts.items()}
 
     def warm_up(self):
-        """The first seconds go to the broker's compiler more than to its work."""
+        """The first half minute goes to the broker's compiler as much as to its work."""
         self.fleet.start_roles("api", "planner", "scheduler", *self.fleet.worker_roles)
-        self.load(self.size.load_s)
+        self.load(3 * self.size.load_s)
         self.fleet.watch(self.fleet.delivered, self.fleet.accepted() * len(self.channels), "warming up")
         self.fleet.stop_roles()
 
