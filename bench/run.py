@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from books import cpu_seconds  # noqa: E402
 from herald import Herald, Simulators  # noqa: E402
 from probes import Load, sqlite_rows  # noqa: E402
+from scratch import scratch_folder  # noqa: E402
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 
@@ -33,7 +33,7 @@ def drained(herald):
 def main():
     if not shutil.which("wrk"):
         sys.exit("bench needs wrk: apt-get install wrk")
-    folder = tempfile.mkdtemp(prefix="herald-bench-")
+    folder = scratch_folder("bench")
     simulators = Simulators(folder)
     herald = Herald(folder=folder, simulators=simulators, LOG_LEVEL="INFO")
     try:

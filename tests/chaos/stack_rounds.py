@@ -58,9 +58,13 @@ class Ground:
         self.cluster = Cluster(stack, roles=(), binary=binary, migrate="migrate",
                                proxies={urls[engine]: proxy for engine, proxy in self.proxies.items()}, **SETTINGS)
         self.simulators = [self.cluster.simulators, Simulators(self.cluster.folder / "second")]
-        with ThreadPoolExecutor(12) as threads:
-            for started in [threads.submit(self._start, role, number) for role in ROLES for number in (1, 2)]:
-                started.result()
+        try:
+            with ThreadPoolExecutor(12) as threads:
+                for started in [threads.submit(self._start, role, number) for role in ROLES for number in (1, 2)]:
+                    started.result()
+        except BaseException:
+            self.close()
+            raise
 
     def _start(self, role, number):
         own = {"HERALD_SIMULATOR_DIR": self.simulators[number - 1].dir} if role in WORKERS else {}
