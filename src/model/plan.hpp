@@ -16,7 +16,7 @@ namespace herald {
 /// One delivery that a plan asks for, or the recorded decision not to make it.
 struct PlanEntry {
     int ordinal = 1;
-    DeliveryState state = DeliveryState::planned;  ///< planned, skipped or expired
+    DeliveryState state = DeliveryState::planned;  ///< planned, skipped, expired or cancelled
     Channel channel = Channel::push;
     std::optional<Route> route;  ///< none for what was skipped before an address was known
     std::string address;

@@ -393,6 +393,14 @@ TEST_F(Ledger, Ledger08_WhatWaitsForItsTimeCanBeCancelled) {
     EXPECT_EQ(world.story(id).state(), NotificationState::cancelled);
 }
 
+TEST_F(Ledger, Ledger08_WhatWasCancelledStaysCancelledWhenItWouldHaveBeenSkipped) {
+    const auto id = world.accept_for("nobody");
+    EXPECT_EQ(world.cancel(id), CancelResult::cancelled);
+    EXPECT_EQ(world.story(id).state(), NotificationState::cancelled);
+    world.run();
+    EXPECT_EQ(world.story(id).state(), NotificationState::cancelled);
+}
+
 TEST_F(Ledger, Ledger08_AMarkDoesNotUndoWhatWasSent) {
     world.sms().will(defer(minutes(5)));
     const auto id = world.accept({Channel::sms, Channel::email});

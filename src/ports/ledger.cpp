@@ -197,6 +197,16 @@ bool cancel_delivery(std::optional<DeliveryRow>& row, const CancelMark& mark) {
     return close_delivery(row, closure);
 }
 
+bool cancel_plan(Plan& plan, const CancelMark& mark) {
+    const auto is_planned = [](const PlanEntry& entry) { return entry.state == DeliveryState::planned; };
+    if (std::any_of(plan.entries.begin(), plan.entries.end(), is_planned)) return false;
+    for (auto& entry : plan.entries) {
+        entry.state = DeliveryState::cancelled;
+        entry.reason = mark.reason;
+    }
+    return !plan.entries.empty();
+}
+
 DeliveryRow refused_delivery(const std::string& reason, TimePoint at) {
     DeliveryRow row;
     row.state = DeliveryState::failed;

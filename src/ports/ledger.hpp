@@ -91,6 +91,10 @@ std::optional<int> overdue_attempt(const std::optional<DeliveryRow>& row, TimePo
 DeliveryView view_delivery(const DeliveryId& id, const PlanEntry& entry,
                            const std::optional<DeliveryRow>& row, const std::vector<AttemptRow>& older);
 
+/// A cancel came before this plan, by which nothing would begin anyway: the notification was called
+/// cancelled, and does not end as something else. True: the plan has changed.
+bool cancel_plan(Plan& plan, const CancelMark& mark);
+
 /// Takes out what tells about the person, who was erased.
 void forget_person(Notification& notification);
 void forget_person(Plan& plan);

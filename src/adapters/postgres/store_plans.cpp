@@ -190,9 +190,12 @@ private:
         }
         for (const auto& [key, item] : wanted_.plans) {
             if (!stored_now_.contains(key)) continue;
-            plans_.emplace(key, *item.plan);
-            const auto timer = wait_timer(*item.notification, *item.plan);
-            if (timer && !marks_of(key.first)) timers_.push_back(*timer);
+            auto& plan = plans_.emplace(key, *item.plan).first->second;
+            const auto* marks = marks_of(key.first);
+            if (marks && marks->cancelled && cancel_plan(plan, *marks->cancelled))
+                replace_plan(transaction_, key.first, plan);
+            const auto timer = wait_timer(*item.notification, plan);
+            if (timer && !marks) timers_.push_back(*timer);
         }
         plans_.insert(standing_plans_.begin(), standing_plans_.end());
     }

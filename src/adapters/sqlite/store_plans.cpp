@@ -103,6 +103,7 @@ Result<StoredPlan> store_plan(Database& database, const Notification& notificati
         stored.plan = *std::move(plan);
     } else {
         stored.plan = given;
+        if (marks->cancelled) cancel_plan(stored.plan, *marks->cancelled);
         if (was_erased(database, notification, *marks)) forget_person(stored.plan);
         insert_plan(database, notification, stored.plan);
         const auto timer = wait_timer(notification, stored.plan);

@@ -42,6 +42,7 @@ StoredPlan FakeStore::store_plan(const NewPlan& given) {
     kept.known = true;
     const auto [found, inserted] = kept.plans.try_emplace(given.plan.step, given.plan);
     auto& plan = found->second;
+    if (inserted && kept.cancelled) cancel_plan(plan, *kept.cancelled);
     const auto* person = find_person(given.notification.tenant, given.notification.user_id);
     if (inserted && person && person->erased_at && given.notification.accepted_at <= *person->erased_at) {
         if (!kept.cancelled) kept.cancelled = CancelMark{*person->erased_at, "erased"};

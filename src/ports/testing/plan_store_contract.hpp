@@ -358,6 +358,27 @@ TEST_P(PlanStoreContract, ACancelThatComesFirstClosesThePlan) {
     EXPECT_EQ(story(1).notification, make_notification(1));
 }
 
+TEST_P(PlanStoreContract, ACancelThatComesFirstIsTheReasonWhenNothingWouldBegin) {
+    EXPECT_EQ(cancel(1), CancelResult::cancelled);
+    const auto plan = make_plan_of({make_skipped_entry(1), make_skipped_entry(2)});
+    const auto stored = store_plan(make_notification(1), plan);
+    EXPECT_TRUE(stored.cancelled);
+    EXPECT_EQ(delivery(1, 1).state, DeliveryState::cancelled);
+    EXPECT_EQ(story(1).state(), NotificationState::cancelled);
+    EXPECT_EQ(story(1).reason(), "cancelled");
+    EXPECT_EQ(story(1).plans, std::vector{stored.plan});
+    EXPECT_EQ(store_plan(make_notification(1), plan).plan, stored.plan);
+}
+
+TEST_P(PlanStoreContract, AStepThatWasDueWhenAnErasureEndedItStaysCancelled) {
+    store_plan(make_notification(1), make_wait(now() + minutes(5)));
+    ASSERT_TRUE(store_.put_user(default_tenant(), make_user(), now()));
+    ASSERT_TRUE(store_.erase_user(default_tenant(), UserId("ada"), now()));
+    store_plan(make_notification(1), make_plan_of({make_skipped_entry(1)}, now(), 1));
+    EXPECT_EQ(story(1).state(), NotificationState::cancelled);
+    EXPECT_EQ(story(1).reason(), "erased");
+}
+
 TEST_P(PlanStoreContract, AnUnknownNotificationCanBeCancelled) {
     EXPECT_EQ(cancel(1), CancelResult::cancelled);
     EXPECT_EQ(story(1).state(), NotificationState::cancelled);
