@@ -56,7 +56,7 @@ test-unit: setup-tests  ## unit and contract tests
 
 test-functional: test-unit  ## the built program from outside: structure, API, crashes
 	@$(PYTEST) tests/structure_test.py tests/docs_test.py tests/mutants_test.py tests/records_page_test.py tests/deploy_test.py
-	@$(PYTEST) -n 3 --dist loadfile tests/stack tests/chaos tests/functional  # they mostly wait
+	@$(PYTEST) -n 2 --dist loadfile tests/stack tests/chaos tests/functional  # they mostly wait
 
 test-sanitizers: setup-tests  ## unit and contract tests under ASan+UBSan and TSan
 	@$(MAKE) --no-print-directory test-unit PRESET=asan
