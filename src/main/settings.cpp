@@ -99,7 +99,8 @@ constexpr Setting kTable[] = {
     {"HERALD_TWILIO_RATE", Kind::integer, "", "0..1000000", "per second", "Overrides the channel's rate."},
     {"HERALD_SENDGRID_RATE", Kind::integer, "", "0..1000000", "per second", "Overrides the channel's rate."},
     {"HERALD_APNS_CALL_DEADLINE_MS", Kind::integer, "10000", "50..120000", "ms",
-     "Longest call; after it the attempt is unknown."},
+     "Longest call; after it the attempt is unknown. A call that cannot begin within half of it is retried "
+     "later."},
     {"HERALD_FCM_CALL_DEADLINE_MS", Kind::integer, "10000", "50..120000", "ms", "Longest call."},
     {"HERALD_TWILIO_CALL_DEADLINE_MS", Kind::integer, "10000", "50..120000", "ms", "Longest call."},
     {"HERALD_SENDGRID_CALL_DEADLINE_MS", Kind::integer, "10000", "50..120000", "ms", "Longest call."},

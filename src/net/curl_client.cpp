@@ -58,10 +58,11 @@ private:
 struct Transfer {
     HttpRequest request;
     HttpClient::Callbacks callbacks;
+    Steady::time_point begin_by;
     Steady::time_point expires_at;
     std::list<Transfer>* home = nullptr;  ///< the list that holds it, at `self`
     std::list<Transfer>::iterator self;
-    std::multimap<Steady::time_point, Transfer*>::iterator deadline;
+    std::multimap<Steady::time_point, Transfer*>::iterator deadline;  ///< at `begin_by`, then at `expires_at`
 
     Easy easy;
     List headers;
@@ -238,6 +239,7 @@ private:
     std::list<Transfer> waiting_;
     std::list<Transfer> running_;
     std::multimap<Steady::time_point, Transfer*> deadlines_;
+    std::vector<std::pair<Transfer*, CURLcode>> finished_;  ///< within `collect_finished`
     std::vector<Easy> spare_;
     std::thread thread_;
 };
@@ -285,7 +287,10 @@ CurlClient::~CurlClient() {
 void CurlClient::send(HttpRequest request, Callbacks callbacks) {
     std::list<Transfer> one(1);
     Transfer& transfer = one.front();
-    transfer.expires_at = Steady::now() + std::min(request.deadline, kLongestDeadline);
+    request.deadline = std::min(request.deadline, kLongestDeadline);
+    const auto sent_at = Steady::now();
+    transfer.begin_by = sent_at + request.begin_within();
+    transfer.expires_at = sent_at + request.deadline;
     transfer.request = std::move(request);
     transfer.callbacks = std::move(callbacks);
     bool first = false;
@@ -420,7 +425,7 @@ void CurlClient::take_inbox() {
     for (auto it = arrived.begin(); it != arrived.end(); ++it) {
         it->home = &waiting_;
         it->self = it;
-        it->deadline = deadlines_.emplace(it->expires_at, &*it);
+        it->deadline = deadlines_.emplace(it->begin_by, &*it);
     }
     waiting_.splice(waiting_.end(), arrived);
 }
@@ -469,21 +474,29 @@ Easy CurlClient::new_easy() {
     return owner;
 }
 
+/// All messages are read before a handle is removed: removing looks through those that are left.
 void CurlClient::collect_finished() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
         if (message->msg != CURLMSG_DONE) continue;
         char* user = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &user);
-        auto& transfer = *reinterpret_cast<Transfer*>(user);
-        finish(transfer, result_of(transfer, message->data.result));
+        finished_.emplace_back(reinterpret_cast<Transfer*>(user), message->data.result);
     }
+    for (const auto& [transfer, code] : finished_) finish(*transfer, result_of(*transfer, code));
+    finished_.clear();
 }
 
 void CurlClient::expire(Steady::time_point now) {
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
         Transfer& transfer = *deadlines_.begin()->second;
-        finish(transfer, failure(transfer, transfer.begun ? "no answer in time" : "not sent in time"));
+        if (transfer.begun && now < transfer.expires_at) {
+            deadlines_.erase(transfer.deadline);
+            transfer.deadline = deadlines_.emplace(transfer.expires_at, &transfer);
+            continue;
+        }
+        finish(transfer,
+               failure(transfer, transfer.begun ? "no answer in time" : "not sent in half the time allowed"));
     }
 }
 

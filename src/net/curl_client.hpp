@@ -7,7 +7,7 @@
 namespace herald::net {
 
 struct CurlClientOptions {
-    std::size_t max_in_flight = 128;  ///< further requests wait inside the client, on their deadline
+    std::size_t max_in_flight = 128;  ///< further requests wait inside the client, for half their deadline
     std::size_t max_connections = 64;
     Millis connect_timeout{5'000};
     /// Connections idle longer than this are not used again; below the provider's own keep-alive.

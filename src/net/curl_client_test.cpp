@@ -387,34 +387,34 @@ TEST_F(CurlClientTest, TheLongestDeadlineIsNoneInThePast) {
     EXPECT_TRUE(send(post("x", Millis::max()))->get());
 }
 
-TEST_F(CurlClientTest, TheDeadlineCountsInTheClientsQueue) {
+TEST_F(CurlClientTest, HalfOfTheTimeIsLeftForTheAnswerOfWhatQueues) {
     options.max_in_flight = 1;
     std::promise<std::shared_ptr<Exchange>> held;
     peer.request = [&](const auto& exchange) { held.set_value(exchange); };
-    auto first = send(post("first"));
+    auto first = send(post("first", 2s));
     auto exchange = held.get_future().get();
-    auto second = send(post("second", 50ms));
+    auto second = send(post("second", 2s));
     const auto result = second->get();
     ASSERT_FALSE(result);
     EXPECT_FALSE(result.error().request_written);
     EXPECT_EQ(peer.requests, 1);
     exchange->respond({});
-    EXPECT_TRUE(first->get());
+    EXPECT_TRUE(first->get()) << "its answer came within its deadline";
 }
 
-TEST_F(CurlClientTest, TheDeadlineCountsWhileNoConnectionIsFree) {
+TEST_F(CurlClientTest, HalfOfTheTimeIsLeftForTheAnswerWhileNoConnectionIsFree) {
     options.max_connections = 1;
     std::promise<std::shared_ptr<Exchange>> held;
     peer.request = [&](const auto& exchange) { held.set_value(exchange); };
-    auto first = send(post("first"));
+    auto first = send(post("first", 2s));
     auto exchange = held.get_future().get();
-    auto second = send(post("second", 50ms));
+    auto second = send(post("second", 2s));
     const auto result = second->get();
     ASSERT_FALSE(result);
     EXPECT_FALSE(result.error().request_written);
     EXPECT_EQ(peer.heads, 1);
     exchange->respond({});
-    EXPECT_TRUE(first->get());
+    EXPECT_TRUE(first->get()) << "its answer came within its deadline";
 }
 
 TEST_F(CurlClientTest, AnAnswerThatBreaksOffIsAFailure) {

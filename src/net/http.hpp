@@ -26,8 +26,12 @@ struct HttpRequest {
     std::string url;  ///< absolute: scheme, host, port, path, query
     Headers headers;  ///< without Host and Content-Length, which the client adds
     std::string body;
-    Millis deadline{
-        10'000};  ///< from `send` to the last byte of the answer, queueing and connecting included
+    /// From `send` to the last byte of the answer, queueing and connecting included. Half of it is the
+    /// answer's: what could not be sent within the other half is not sent, because a request that is given up
+    /// without its answer leaves in doubt whether the other side acted on it.
+    Millis deadline{10'000};
+
+    Millis begin_within() const { return deadline / 2; }
 };
 
 struct HttpResponse {

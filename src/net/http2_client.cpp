@@ -92,8 +92,9 @@ struct Call {
     HttpRequest request;
     HttpClient::Callbacks callbacks;
     Target target;
+    Instant begin_by;
     Instant deadline;
-    EventLoop::TimerId timer;
+    EventLoop::TimerId timer;                               ///< at `begin_by`, then at `deadline`
     std::list<std::shared_ptr<Call>>::iterator waiting_at;  ///< while `line` is null
     Line* line = nullptr;
     StreamId stream = 0;
@@ -387,7 +388,9 @@ public:
 
     void send(HttpRequest request, Callbacks callbacks) override {
         auto call = std::make_shared<Call>();
-        call->deadline = now() + request.deadline;
+        const auto sent_at = now();
+        call->begin_by = sent_at + request.begin_within();
+        call->deadline = sent_at + request.deadline;
         call->request = std::move(request);
         call->callbacks = std::move(callbacks);
         loop_.post([this, call = std::move(call)] { accept(call); });
@@ -442,16 +445,21 @@ void Http2Client::accept(const CallPtr& call) {
             call, tl::unexpected(HttpFailure{.detail = "the URL is not of the origin " + options_.origin}));
     }
     call->target = std::move(*target);
-    call->timer = loop_.at(call->deadline, [this, call] { expire(call); });
+    call->timer = loop_.at(call->begin_by, [this, call] { expire(call); });
     loop_.defer([this] { serve_waiting(); });
 }
 
+/// Few calls take this long, so that a timer for the answer is set only here.
 void Http2Client::expire(const CallPtr& call) {
+    if (call->line != nullptr && now() < call->deadline) {
+        call->timer = loop_.at(call->deadline, [this, call] { expire(call); });
+        return;
+    }
     if (call->line != nullptr) {
         call->line->expire(call);
     } else {
         finish(call, tl::unexpected(HttpFailure{
-                         .detail = "the deadline passed before a stream was free" +
+                         .detail = "no stream was free in half the time allowed" +
                                    (last_failure_.empty() ? "" : "; last failure: " + last_failure_)}));
     }
     serve_waiting();

@@ -9,7 +9,7 @@ namespace herald::net {
 struct Http2ClientOptions {
     std::string origin;                ///< https://host:port; requests go to this origin only
     std::string ca_file;               ///< PEM; empty means the system's
-    std::size_t max_in_flight = 1000;  ///< further requests wait inside the client, on their deadline
+    std::size_t max_in_flight = 1000;  ///< further requests wait inside the client, for half their deadline
     std::size_t max_connections = 2;
     Millis connect_timeout{5'000};
     Millis reconnect_min{1'000};  ///< doubles up to reconnect_max while connecting fails

@@ -311,7 +311,19 @@ TEST_F(Http2Test, AConnectionLostBeforeTheWholeRequestCountsAsNotWritten) {
     EXPECT_EQ(site.arrived("/reset-all-at-head"), 0);
 }
 
-/// Refused when it left before the SETTINGS came, held back until its deadline when they came first.
+TEST_F(Http2Test, HalfOfTheTimeIsLeftForTheAnswer) {
+    client_options.max_in_flight = 1;
+    start();
+    const auto first = send("/hold", "hello", 2s);
+    const auto second = fetch("/echo", "hello", 2s);
+    ASSERT_FALSE(second);
+    EXPECT_FALSE(second.error().request_written);
+    site.release();
+    EXPECT_TRUE(result_of(first)) << "its answer came within its deadline";
+    EXPECT_EQ(site.arrived("/echo"), 0);
+}
+
+/// Refused when it left before the SETTINGS came, held back for half its time when they came first.
 TEST_F(Http2Test, WhatTheServerDoesNotAdmitCountsAsNotWritten) {
     server_options.max_concurrent_streams = 0;
     start();
