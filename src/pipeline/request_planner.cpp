@@ -1,6 +1,7 @@
 #include "pipeline/request_planner.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include "base/crash_point.hpp"
 #include "base/crypto.hpp"
@@ -42,7 +43,9 @@ std::string RequestPlanner::name() const { return "planner." + std::string(to_st
 Status RequestPlanner::pass(Millis wait) {
     if (batch_.empty() && taking_) {
         if (auto status = prefix_.commit_to(*consumer_); !status) return status;
+        std::this_thread::sleep_for(pace_.rest(parts_.clock.uptime()));
         if (auto status = poll(wait); !status) return status;
+        pace_.batch_begins(batch_.size(), batch_.size() < kMaxBatch, parts_.clock.uptime());
     }
     return batch_.empty() ? Status{} : work();
 }

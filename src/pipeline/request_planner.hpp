@@ -7,6 +7,7 @@
 #include "base/metrics.hpp"
 #include "model/keyed_request.hpp"
 #include "pipeline/newer_records.hpp"
+#include "pipeline/pace.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/store_batcher.hpp"
 #include "pipeline/template_cache.hpp"
@@ -85,6 +86,7 @@ private:
     FinishedPrefix prefix_;
     NewerRecords newer_;
     std::vector<Item> batch_;
+    Pace pace_{lane_};
     bool taking_ = true;
     Counter& planned_;
     Counter& refused_;

@@ -98,6 +98,7 @@ Status Sender::pass(Millis wait) {
     if (auto status = append_events(); !status) return status;
     if (auto status = forget_finished(); !status) return status;
     if (taking_) {
+        std::this_thread::sleep_for(pace_.rest(parts_.clock.uptime()));
         const bool may_take = waiting_.size() < kMaxBatch && usable_account();
         const bool nothing_to_do = waiting_.empty() && in_flight_.empty();
         if (may_take) {
@@ -108,7 +109,7 @@ Status Sender::pass(Millis wait) {
     }
     show_levels();
     if (!in_flight_.empty()) {
-        take_finished(kGlance);
+        gather_finished();
     } else if (!waiting_.empty() && permits_wait_ > Millis{0}) {
         std::this_thread::sleep_for(std::min({wait, permits_wait_, kGlance * 5}));
     }
@@ -170,6 +171,17 @@ void Sender::take_finished(Millis wait) {
     }
 }
 
+/// Outcomes to settle together: until no more are in flight or it is time for the next batch, as what is not
+/// settled would be in doubt if the process died.
+void Sender::gather_finished() {
+    for (auto rest = pace_.rest(parts_.clock.uptime()); !in_flight_.empty() && rest > Millis{0};
+         rest -= kGlance) {
+        std::this_thread::sleep_for(kGlance);
+        take_finished(Millis{0});
+    }
+    if (ended_.empty()) take_finished(kGlance);
+}
+
 /// The first whose breaker lets calls through.
 std::optional<std::size_t> Sender::usable_account() const {
     for (std::size_t i = 0; i < accounts_.size(); ++i) {
@@ -197,6 +209,7 @@ Status Sender::start_calls() {
         return {};
     }
     auto batch = take_waiting(permits.calls);
+    pace_.batch_begins(batch.size(), waiting_.empty(), parts_.clock.uptime());
     accounts_[*account].account->give_back_unused(lane_, permits.calls - static_cast<int>(batch.size()));
     auto status = claim(*account, std::move(batch));
     submit();

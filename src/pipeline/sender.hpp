@@ -10,6 +10,7 @@
 #include "model/retry.hpp"
 #include "pipeline/account.hpp"
 #include "pipeline/newer_records.hpp"
+#include "pipeline/pace.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/store_batcher.hpp"
 #include "pipeline/template_cache.hpp"
@@ -98,6 +99,7 @@ private:
     Status poll(Millis wait);
     void take(LogRecord record);
     void take_finished(Millis wait);
+    void gather_finished();
     Status start_calls();
     std::optional<std::size_t> usable_account() const;
     TimePoint next_probe() const;
@@ -154,6 +156,7 @@ private:
     std::optional<Appending> appending_;  ///< events that the log has not acknowledged yet
     Places forgettable_;
     Millis permits_wait_{0};
+    Pace pace_{lane_};
 
     Gauge& in_flight_gauge_;
     Gauge& peak_gauge_;
