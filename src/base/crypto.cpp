@@ -1,9 +1,12 @@
 #include "base/crypto.hpp"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+
+#include <algorithm>
+#include <memory>
 
 #include "base/result.hpp"
 
@@ -32,6 +35,62 @@ std::string encode_base64(std::string_view bytes, std::string_view alphabet, boo
 constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kUrlSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// Remembers its last key: to look up the algorithm and to digest a key takes longer than a short message.
+class HmacSha256 {
+public:
+    HmacSha256() {
+        const std::unique_ptr<EVP_MAC, void (*)(EVP_MAC*)> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr),
+                                                               EVP_MAC_free);
+        CHECK(mac != nullptr);
+        context_.reset(EVP_MAC_CTX_new(mac.get()));
+        CHECK(context_ != nullptr);
+    }
+
+    Sha256Digest operator()(std::string_view key, std::string_view message) {
+        if (key_ == key) {
+            CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1);
+        } else {
+            std::string digest = "SHA256";
+            const OSSL_PARAM parameters[] = {
+                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+                OSSL_PARAM_construct_end()};
+            CHECK(EVP_MAC_init(context_.get(), bytes_of(key), key.size(), parameters) == 1);
+            key_ = key;
+        }
+        Sha256Digest result;
+        std::size_t size = 0;
+        CHECK(EVP_MAC_update(context_.get(), bytes_of(message), message.size()) == 1);
+        CHECK(EVP_MAC_final(context_.get(), result.data(), &size, result.size()) == 1);
+        return result;
+    }
+
+private:
+    struct Free {
+        void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+    };
+    std::unique_ptr<EVP_MAC_CTX, Free> context_;
+    std::optional<std::string> key_;
+};
+
+/// Random bytes fetched in advance: RAND_bytes takes a microsecond however few it is asked for.
+class RandomPool {
+public:
+    void take(std::span<std::uint8_t> out) {
+        if (left_ < out.size()) {
+            CHECK(RAND_bytes(bytes_.data(), static_cast<int>(bytes_.size())) == 1);
+            left_ = bytes_.size();
+        }
+        left_ -= out.size();
+        std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(left_), out.size(), out.begin());
+        OPENSSL_cleanse(bytes_.data() + left_, out.size());
+    }
+    std::size_t size() const { return bytes_.size(); }
+
+private:
+    std::array<std::uint8_t, 1024> bytes_;
+    std::size_t left_ = 0;
+};
+
 }  // namespace
 
 Sha256Digest sha256(std::string_view bytes) {
@@ -41,14 +100,14 @@ Sha256Digest sha256(std::string_view bytes) {
 }
 
 Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
-    Sha256Digest digest;
-    unsigned length = 0;
-    CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(),
-               digest.data(), &length) != nullptr);
-    return digest;
+    thread_local HmacSha256 hmac;
+    // A key without an address would mean the last one.
+    return hmac(key.empty() ? "" : key, message);
 }
 
 void fill_random(std::span<std::uint8_t> out) {
+    thread_local RandomPool pool;
+    if (out.size() <= pool.size()) return pool.take(out);
     CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
 }
 

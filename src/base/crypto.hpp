@@ -14,7 +14,8 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 Sha256Digest sha256(std::string_view bytes);
 Sha256Digest hmac_sha256(std::string_view key, std::string_view message);
 
-/// From the operating system's generator; crashes when there is none.
+/// From OpenSSL's generator, which the operating system seeds; crashes when it cannot be. Few bytes come from
+/// a stock that the thread fetched in advance.
 void fill_random(std::span<std::uint8_t> out);
 std::uint64_t random_u64();
 std::string random_hex(std::size_t bytes);

@@ -1,5 +1,7 @@
 #include "base/crypto.hpp"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 namespace herald {
@@ -40,7 +42,16 @@ TEST(CryptoTest, SignsAsRfc4231Says) {
     for (const auto& c : cases) EXPECT_EQ(to_hex(hmac_sha256(c.key, c.message)), c.digest) << c.message;
 }
 
+TEST(CryptoTest, SignsWithTheSameKeyAgainAndWithOthersBetween) {
+    const auto first = hmac_sha256("key", "message");
+    EXPECT_NE(hmac_sha256("key", "another"), first);
+    EXPECT_EQ(hmac_sha256("key", "message"), first);
+    EXPECT_NE(hmac_sha256("other", "message"), first);
+    EXPECT_EQ(hmac_sha256("key", "message"), first);
+}
+
 TEST(CryptoTest, SignsWithAnEmptyKey) {
+    EXPECT_EQ(hmac_sha256({}, ""), hmac_sha256("", ""));
     EXPECT_EQ(to_hex(hmac_sha256("", "")),
               "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
@@ -97,6 +108,14 @@ TEST(CryptoTest, DrawsRandomnessOfTheLengthAsked) {
     EXPECT_EQ(random_hex(16).find_first_not_of("0123456789abcdef"), std::string::npos);
     EXPECT_NE(random_hex(16), random_hex(16));
     EXPECT_NE(random_u64(), random_u64());
+}
+
+TEST(CryptoTest, NeverHandsOutTheSameRandomBytesTwice) {
+    std::set<std::string> drawn;
+    for (int i = 0; i < 1'000; ++i) EXPECT_TRUE(drawn.insert(random_hex(10)).second);
+    EXPECT_EQ(random_hex(1'500).find(std::string(32, '0')), std::string::npos)
+        << "more than is kept in advance";
+    EXPECT_TRUE(drawn.insert(random_hex(10)).second);
 }
 
 TEST(CryptoTest, ComparesWholeTexts) {
