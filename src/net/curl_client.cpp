@@ -28,6 +28,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr Steady::time_point kNever = Steady::time_point::max();
 constexpr Millis kLongestDeadline = std::chrono::hours{24};
+constexpr const char* kNotBegun = "not sent in half the time allowed";
 constexpr std::size_t kMaxAnswerBody = 1024 * 1024;
 constexpr std::size_t kMaxAnswerHead = 64 * 1024;
 
@@ -83,7 +84,12 @@ struct Transfer {
 /// repeats the request on another connection, which may make the other side act twice.
 int before_request(void* user, char*, char*, int, int) {
     auto& transfer = *static_cast<Transfer*>(user);
-    if (std::exchange(transfer.begun, true)) return CURL_PREREQFUNC_ABORT;
+    if (transfer.begun) return CURL_PREREQFUNC_ABORT;
+    if (Steady::now() >= transfer.begin_by) {
+        transfer.abort_reason = kNotBegun;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    transfer.begun = true;
     if (transfer.request.body.empty()) transfer.tell_written();
     return CURL_PREREQFUNC_OK;
 }
@@ -495,8 +501,7 @@ void CurlClient::expire(Steady::time_point now) {
             transfer.deadline = deadlines_.emplace(transfer.expires_at, &transfer);
             continue;
         }
-        finish(transfer,
-               failure(transfer, transfer.begun ? "no answer in time" : "not sent in half the time allowed"));
+        finish(transfer, failure(transfer, transfer.begun ? "no answer in time" : kNotBegun));
     }
 }
 

@@ -405,6 +405,7 @@ public:
 
 private:
     void accept(const CallPtr& call);
+    void stop_waiting(const CallPtr& call);
     void expire(const CallPtr& call);
     void serve_waiting();
     void connect_if_needed();
@@ -445,23 +446,23 @@ void Http2Client::accept(const CallPtr& call) {
             call, tl::unexpected(HttpFailure{.detail = "the URL is not of the origin " + options_.origin}));
     }
     call->target = std::move(*target);
-    call->timer = loop_.at(call->begin_by, [this, call] { expire(call); });
+    call->timer = loop_.at(call->begin_by, [this, call] { stop_waiting(call); });
     loop_.defer([this] { serve_waiting(); });
 }
 
-/// Few calls take this long, so that a timer for the answer is set only here.
-void Http2Client::expire(const CallPtr& call) {
-    if (call->line != nullptr && now() < call->deadline) {
+/// The time to begin is over. Few calls take this long, so that a timer for the answer is set only here.
+void Http2Client::stop_waiting(const CallPtr& call) {
+    if (call->line != nullptr) {
         call->timer = loop_.at(call->deadline, [this, call] { expire(call); });
         return;
     }
-    if (call->line != nullptr) {
-        call->line->expire(call);
-    } else {
-        finish(call, tl::unexpected(HttpFailure{
-                         .detail = "no stream was free in half the time allowed" +
-                                   (last_failure_.empty() ? "" : "; last failure: " + last_failure_)}));
-    }
+    finish(call, tl::unexpected(HttpFailure{
+                     .detail = "no stream was free in half the time allowed" +
+                               (last_failure_.empty() ? "" : "; last failure: " + last_failure_)}));
+}
+
+void Http2Client::expire(const CallPtr& call) {
+    call->line->expire(call);
     serve_waiting();
 }
 
@@ -483,6 +484,10 @@ void Http2Client::serve_waiting() {
         auto* line = line_with_room();
         if (line == nullptr) return connect_if_needed();
         const auto call = waiting_.front();
+        if (now() >= call->begin_by) {  // its timer is due: this thread was late
+            stop_waiting(call);
+            continue;
+        }
         waiting_.pop_front();
         call->waiting_at = waiting_.end();
         ++in_flight_;

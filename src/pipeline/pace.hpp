@@ -21,6 +21,7 @@ public:
 
     /// `uptime` is the clock's; `took_all`: no record was left for the next batch.
     void batch_begins(std::size_t size, bool took_all, Millis uptime) {
+        if (size == 0) return;
         const bool fast = size >= kMany && Millis(size) > uptime - began_;
         began_ = uptime;
         next_ = may_gather_ && fast && took_all ? uptime + kGathering : Millis{0};

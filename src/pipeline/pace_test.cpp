@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t kMany = Pace::kMany;
 constexpr Millis kNow{1'000'000};
 
-/// A stage that has just begun a batch, so that `many` in the next ten milliseconds are a fast stream.
+/// A stage that has just begun a batch, so that kMany after ten milliseconds came fast.
 struct PaceTest : testing::Test {
     Pace pace{Lane::normal};
 
@@ -31,6 +31,12 @@ TEST_F(PaceTest, FewAreNotHeldBack) {
 
 TEST_F(PaceTest, ManyThatComeSlowlyAreNotHeldBack) {
     pace.batch_begins(100, true, kNow + Millis{90});
+    EXPECT_EQ(pace.rest(kNow + Millis{90}), Millis{0});
+}
+
+TEST_F(PaceTest, LookingInVainSaysNothingOfHowFastTheyCome) {
+    pace.batch_begins(0, true, kNow + Millis{85});
+    pace.batch_begins(kMany, true, kNow + Millis{90});
     EXPECT_EQ(pace.rest(kNow + Millis{90}), Millis{0});
 }
 
